@@ -1,0 +1,103 @@
+//! Errors that carry the values, so that they can be understood without a debugger.
+
+use core::fmt;
+
+use crate::flags::{Direction, SyncFor};
+use crate::plan::{PlanError, TooBig};
+
+/// What a nexus has a limited amount of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Resource {
+    /// Reachable memory that stands in for bytes that an engine cannot reach.
+    CopyBuffer,
+    /// I/O addresses behind an IOMMU.
+    MapSpace,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Resource::CopyBuffer => "copy buffer",
+            Resource::MapSpace => "map space",
+        })
+    }
+}
+
+/// A resource that is short now (`DDI_DMA_NORESOURCES`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{resource}: {asked} bytes asked, {free} free, the largest piece {largest}")]
+pub struct Shortage {
+    /// What is short.
+    pub resource: Resource,
+    /// Bytes asked for.
+    pub asked: u64,
+    /// Bytes free in all.
+    pub free: u64,
+    /// The largest piece that could be had.
+    pub largest: u64,
+}
+
+/// Why an object could not be bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindErrorKind {
+    /// Two flags contradict each other.
+    #[error("CONSISTENT and STREAMING exclude each other: say how the device uses the object")]
+    Flags,
+    /// The object has no bytes, or not enough (`DDI_DMA_TOOSMALL`), or lies nowhere that can be mapped
+    /// (`DDI_DMA_NOMAPPING`).
+    #[error(transparent)]
+    Object(PlanError),
+    /// The object needs more than the caller allows (`DDI_DMA_TOOBIG`).
+    #[error(transparent)]
+    TooBig(TooBig),
+    /// A resource is short (`DDI_DMA_NORESOURCES`).
+    #[error(transparent)]
+    NoResources(#[from] Shortage),
+}
+
+impl From<PlanError> for BindErrorKind {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::TooBig(big) => BindErrorKind::TooBig(big),
+            other => BindErrorKind::Object(other),
+        }
+    }
+}
+
+/// Why a sync was refused. Nothing was synchronised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// The range is not inside the current window.
+    #[error("bytes {from:#x}..{to:#x} are not inside the current window, {window_from:#x}..{window_to:#x}")]
+    Range {
+        /// First byte.
+        from: u64,
+        /// Behind the last byte.
+        to: u64,
+        /// First byte of the window.
+        window_from: u64,
+        /// Behind its last byte.
+        window_to: u64,
+    },
+    /// The bytes do not go that way.
+    #[error("a sync for {sync_for:?} makes no sense for a binding {direction:?}")]
+    Direction {
+        /// What the sync was for.
+        sync_for: SyncFor,
+        /// How the object is bound.
+        direction: Direction,
+    },
+}
+
+/// There is no window of this number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("window {index} does not exist: the object has windows 0..{count}")]
+pub struct WindowError {
+    /// The number asked for.
+    pub index: usize,
+    /// How many windows there are.
+    pub count: usize,
+}

@@ -1,0 +1,86 @@
+//! Merged attributes, compiled once into the shapes that planning asks for.
+
+use crate::attr::{AttrError, DmaAttr};
+
+/// The limits of one engine on one nexus, ready for planning.
+///
+/// # Invariants
+///
+/// `attr` passed [`DmaAttr::validate`]; all other members derive from it.
+#[derive(Debug, Clone, Copy)]
+pub struct Engine {
+    attr: DmaAttr,
+    /// A direct run never crosses a multiple of this plus one.
+    pub(super) boundary: u64,
+    /// Largest cookie: the least of count_max + 1 and seg + 1.
+    pub(super) cookie_max: u64,
+    /// Most bytes of a list: maxxfer rounded down to whole granules.
+    pub(super) list_max: u64,
+    pub(super) align_mask: u64,
+    pub(super) min: u64,
+    pub(super) granule: u64,
+    pub(super) list_cookies: u64,
+    pub(super) shape: Shape,
+}
+
+/// Whether pieces of an object may have to be joined before they suit the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Any reachable run is a legal cookie, however short and wherever it starts.
+    Any,
+    /// Alignment or minxfer asks something of every cookie.
+    Demanding,
+}
+
+impl Engine {
+    /// Compiles attributes that are merged already.
+    ///
+    /// # Errors
+    ///
+    /// The [`AttrError`] that [`DmaAttr::validate`] finds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma::{DmaAttr, plan::Engine};
+    ///
+    /// let engine = Engine::new(&DmaAttr { sgllen: 17, ..DmaAttr::UNRESTRICTED })?;
+    /// assert_eq!(engine.attr().sgllen, 17);
+    /// # Ok::<(), ddi_dma::AttrError>(())
+    /// ```
+    pub fn new(attr: &DmaAttr) -> Result<Self, AttrError> {
+        attr.validate()?;
+        let cookie_max = attr.count_max.min(attr.seg).saturating_add(1);
+        let granule = u64::from(attr.granular);
+        Ok(Engine {
+            attr: *attr,
+            // An aligned start every `align` bytes leaves only the first cookie_max bytes behind it reachable in
+            // place: cutting there makes the rest a misaligned run like any other.
+            boundary: if attr.align > cookie_max { cookie_max - 1 } else { attr.seg },
+            cookie_max,
+            list_max: attr.maxxfer - attr.maxxfer % granule,
+            align_mask: attr.align - 1,
+            min: u64::from(attr.minxfer),
+            granule,
+            list_cookies: if attr.sgllen == DmaAttr::UNLIMITED { u64::MAX } else { u64::from(attr.sgllen) },
+            shape: if attr.align == 1 && attr.minxfer == 1 { Shape::Any } else { Shape::Demanding },
+        })
+    }
+
+    /// The attributes that were compiled.
+    pub fn attr(&self) -> &DmaAttr {
+        &self.attr
+    }
+
+    /// Cookies that `size` bytes in one run take at the least.
+    pub(super) fn cookies_for(&self, size: u64) -> u64 {
+        size.div_ceil(self.cookie_max)
+    }
+
+    /// Whether a run of `size` bytes, cut into largest cookies, leaves a tail that cannot be evened out in place.
+    pub(super) fn leaves_tail(&self, size: u64, step: u64) -> bool {
+        let tail = size % self.cookie_max;
+        let evens_out = step <= self.cookie_max / 2 && self.min <= self.cookie_max / 2;
+        size > self.cookie_max && tail != 0 && tail < self.min && !evens_out
+    }
+}
