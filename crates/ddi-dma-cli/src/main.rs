@@ -1,0 +1,3 @@
+//! The program `ddi-dma`.
+
+fn main() {}
