@@ -1,3 +1,48 @@
-//! The program `ddi-dma`.
+//! The program `ddi-dma`: plans, checks and transfers of the DDI DMA model, without a machine to break.
 
-fn main() {}
+mod cli;
+mod jsonl;
+mod number;
+mod placing;
+mod vacancy;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// How a command ended that could do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// All is well: exit status 0.
+    Good,
+    /// What was looked at is not well, and the output says what: exit status 1.
+    Bad,
+}
+
+fn main() -> ExitCode {
+    let outcome = match cli::Cli::parse().command {
+        cli::Command::Plan(args) => match &args.jsonl {
+            Some(source) => jsonl::run(source),
+            None => Ok(Outcome::Good),
+        },
+    };
+    match outcome {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Bad) => ExitCode::from(1),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do where even this cannot be written.
+            let _ = writeln!(io::stderr(), "ddi-dma: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Whether the reader of our output went away, as `head` does: it has what it wanted.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
