@@ -101,3 +101,15 @@ pub struct WindowError {
     /// How many windows there are.
     pub count: usize,
 }
+
+/// An access outside an object. Nothing was copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{length} bytes at offset {offset:#x} are not inside the object, which has {object}")]
+pub struct RangeError {
+    /// Where the access starts in the object.
+    pub offset: u64,
+    /// Its bytes.
+    pub length: u64,
+    /// Bytes of the object.
+    pub object: u64,
+}

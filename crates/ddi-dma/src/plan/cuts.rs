@@ -1,13 +1,11 @@
-//! Where one list ends and the next begins.
+//! Where one list ends and the next begins, for runs that suit the engine as they are.
 //!
 //! A cut is *free* where the runs can be cut without copying anything more: on a granule, at an address that suits
 //! the alignment, minxfer away from the ends of a run. A list ends at the last free cut that it can reach; where
-//! there is none, the list starts with a *join*: a stretch that is copied so that the rest can go as it lies.
+//! there is none, [`join`](super::join) takes over.
 
 use alloc::vec::Vec;
-use core::ops::Range;
 
-use super::engine::Shape;
 use super::runs::{Run, Source};
 use super::{Budget, Engine};
 
@@ -18,12 +16,11 @@ pub(super) struct Place {
     pub(super) run: usize,
 }
 
-/// One list: where it starts, where it ends, and what of it is copied beyond what its runs say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One list: where it starts and where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cut {
     pub(super) start: Place,
     pub(super) end: u64,
-    pub(super) join: Range<u64>,
 }
 
 /// No cut is possible: some granule can neither go as it lies nor through the copy buffer.
@@ -40,51 +37,26 @@ pub(super) struct Cutter<'a> {
 }
 
 impl<'a> Cutter<'a> {
+    /// Whether every run is made of legal cookies as it is.
+    pub(super) fn suits(&self) -> bool {
+        let Engine { min, align_mask, .. } = *self.engine;
+        self.runs.iter().all(|run| {
+            let step = if run.source == Source::Direct { align_mask + 1 } else { 1 };
+            run.address & align_mask == 0 && run.size >= min && !self.engine.leaves_tail(run.size, step)
+        })
+    }
+
     /// Cuts the object into lists from left to right, each as long as it can be.
     pub(super) fn greedy(&self, cuts: &mut Vec<Cut>) -> Result<(), Stuck> {
         cuts.clear();
         let mut start = Place { at: 0, run: 0 };
         while start.at < self.length {
-            let (end, join) = self.list_from(start)?;
-            cuts.push(Cut { start, end: end.at, join });
+            let limit = self.frontier(start).last().ok_or(Stuck)?;
+            let end = self.last_free_cut(start, limit).ok_or(Stuck)?;
+            cuts.push(Cut { start, end: end.at });
             start = end;
         }
         Ok(())
-    }
-
-    /// The end of the list that starts here, and the join that it needs.
-    fn list_from(&self, start: Place) -> Result<(Place, Range<u64>), Stuck> {
-        let head = self.head(start);
-        let reach = self.frontier(start, head.clone()).last();
-        let reached = reach.and_then(|limit| {
-            let behind = Place { at: head.end, run: start.run };
-            let free = self.last_free_cut(behind, limit).or_else(|| self.forced_cut(start, limit, &head));
-            free.filter(|end| end.at >= head.end)
-        });
-        match reached {
-            Some(end) => Ok((end, head)),
-            None => self.joined_granule(start).ok_or(Stuck),
-        }
-    }
-
-    /// What the cut at this place makes misaligned: from here to the next address at which a cookie may start.
-    fn head(&self, start: Place) -> Range<u64> {
-        let Some(run) = self.runs.get(start.run) else { return start.at..start.at };
-        let step = self.step(run);
-        if run.source == Source::Copied || (start.at - run.offset).is_multiple_of(step) {
-            return start.at..start.at;
-        }
-        let min = self.engine.min;
-        let mut end = start.at;
-        for run in self.runs.get(start.run..).unwrap_or(&[]) {
-            let missing = min.saturating_sub(end - start.at);
-            if run.source == Source::Copied || (missing == 0 && end == run.offset) {
-                break;
-            }
-            let wanted = (end - run.offset + missing.max(1)).next_multiple_of(self.step(run));
-            end = if run.size.saturating_sub(wanted) < min { run.end() } else { run.offset + wanted };
-        }
-        start.at..end
     }
 
     /// The last free cut in `start..=limit`, behind start.
@@ -122,83 +94,13 @@ impl<'a> Cutter<'a> {
         (at >= low).then_some(at)
     }
 
-    /// A cut on a granule that leaves the next list a misaligned start.
-    fn forced_cut(&self, start: Place, limit: Place, head: &Range<u64>) -> Option<Place> {
-        let Engine { granule, min, cookie_max, .. } = *self.engine;
-        let tries = min.div_ceil(granule).saturating_add(2);
-        let highest = limit.at - limit.at % granule;
-        (0..tries).map_while(|n| highest.checked_sub(n * granule)).take_while(|at| *at > start.at).find_map(
-            |at| {
-                let index = self.runs.partition_point(|run| run.end() <= at);
-                let run = self.runs.get(index)?;
-                let piece = match at {
-                    _ if at == run.offset => min,
-                    _ if head.contains(&(at - 1)) => at - head.start,
-                    _ => at - run.offset.max(start.at).max(head.end),
-                };
-                let exact = min < cookie_max || piece.is_multiple_of(min);
-                let fits = piece >= min && exact && self.length - at >= min;
-                fits.then_some(Place { at, run: index })
-            },
-        )
-    }
-
-    /// A list whose first granule is copied, in part where that is enough.
-    fn joined_granule(&self, start: Place) -> Option<(Place, Range<u64>)> {
-        let Engine { granule, min, .. } = *self.engine;
-        let size = min.max(1).checked_next_multiple_of(granule)?;
-        let left = self.length - start.at;
-        let size = if left <= size || left - size < min { left } else { size };
-        let end = start.at + size;
-        if self.engine.shape == Shape::Demanding {
-            return self.copies_whole(start.at, size).then(|| (self.place(end), start.at..end));
-        }
-        self.cheapest_join(start, end).and_then(|join| {
-            let limit = self.frontier(start, join.clone()).last()?;
-            Some((self.last_free_cut(start, limit)?, join))
-        })
-    }
-
-    /// Whether one list can hold `size` copied bytes and nothing else.
-    fn copies_whole(&self, at: u64, size: u64) -> bool {
-        let Engine { list_max, list_cookies, granule, .. } = *self.engine;
-        let last = at + size == self.length;
-        size <= list_max.min(self.budget.bytes)
-            && self.engine.cookies_for(size) <= list_cookies
-            && (last || size.is_multiple_of(granule))
-    }
-
-    /// Of the joins of whole pieces that let the list reach `end`, the one that copies the fewest bytes.
-    fn cheapest_join(&self, start: Place, end: u64) -> Option<Range<u64>> {
-        const MOST_PIECES: usize = 24;
-        let pieces = self.runs.get(start.run..)?.iter().take_while(|run| run.offset < end);
-        let pieces: Vec<Run> = pieces.map(|run| run.part(start.at, end)).collect();
-        let whole = start.at..end;
-        let reaches = |join: &Range<u64>| {
-            self.frontier(start, join.clone()).last().is_some_and(|limit| limit.at >= end)
-        };
-        if pieces.len() > MOST_PIECES {
-            return Some(whole).filter(reaches);
-        }
-        let cost = |from: usize, to: usize| -> u64 {
-            let joined = pieces.get(from..=to).unwrap_or(&[]);
-            joined.iter().filter(|run| run.source == Source::Direct).map(|run| run.size).sum()
-        };
-        let mut joins: Vec<(u64, Range<u64>)> = (0..pieces.len())
-            .flat_map(|from| (from..pieces.len()).map(move |to| (from, to)))
-            .filter_map(|(from, to)| Some((cost(from, to), pieces.get(from)?.offset..pieces.get(to)?.end())))
-            .collect();
-        joins.sort_by_key(|(cost, join)| (*cost, join.start));
-        joins.into_iter().map(|(_, join)| join).find(reaches)
-    }
-
     /// The place of a position.
-    fn place(&self, at: u64) -> Place {
+    pub(super) fn place(&self, at: u64) -> Place {
         Place { at, run: self.runs.partition_point(|run| run.end() <= at) }
     }
 
     /// A cookie may start in this run at multiples of this, counted from the run's own start.
-    pub(super) fn step(&self, run: &Run) -> u64 {
+    fn step(&self, run: &Run) -> u64 {
         let Engine { min, cookie_max, align_mask, .. } = *self.engine;
         let exact = if min == cookie_max { min } else { 1 };
         match run.source {
@@ -208,11 +110,10 @@ impl<'a> Cutter<'a> {
     }
 
     /// How far a list reaches with one cookie, with two, and so on to sgllen.
-    pub(super) fn frontier(&self, start: Place, join: Range<u64>) -> Frontier<'a> {
+    pub(super) fn frontier(&self, start: Place) -> Frontier<'a> {
         Frontier {
             runs: self.runs,
             at: start,
-            join,
             cookie_max: self.engine.cookie_max,
             cookies: self.engine.list_cookies,
             bytes: self.engine.list_max,
@@ -253,7 +154,6 @@ impl<'a> Cutter<'a> {
 pub(super) struct Frontier<'a> {
     runs: &'a [Run],
     at: Place,
-    join: Range<u64>,
     cookie_max: u64,
     /// Cookies, bytes and copied bytes that are left.
     cookies: u64,
@@ -262,14 +162,9 @@ pub(super) struct Frontier<'a> {
 }
 
 impl Frontier<'_> {
-    /// The stretch of one kind that starts here: its kind and how far it goes.
+    /// The run that is next, and its kind.
     fn piece(&self) -> Option<(Source, u64)> {
-        let (run, at) = (self.runs.get(self.at.run)?, self.at.at);
-        Some(match run.source {
-            _ if self.join.contains(&at) => (Source::Copied, self.join.end.min(run.end())),
-            Source::Direct if self.join.start > at => (Source::Direct, self.join.start.min(run.end())),
-            source => (source, run.end()),
-        })
+        self.runs.get(self.at.run).map(|run| (run.source, run.end()))
     }
 }
 
@@ -305,7 +200,7 @@ impl Iterator for Frontier<'_> {
 }
 
 /// The largest multiple of `granule`, at most `high`, that is `offset` plus a multiple of `step`, a power of two.
-fn last_common(granule: u64, offset: u64, step: u64, high: u64) -> Option<u64> {
+pub(super) fn last_common(granule: u64, offset: u64, step: u64, high: u64) -> Option<u64> {
     // granule * n = offset (mod step): divide both sides by the powers of two that granule and step share.
     let shared = step.min(granule & granule.wrapping_neg());
     if !offset.is_multiple_of(shared) {

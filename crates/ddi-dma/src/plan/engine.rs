@@ -21,6 +21,10 @@ pub struct Engine {
     pub(super) granule: u64,
     pub(super) list_cookies: u64,
     pub(super) shape: Shape,
+    /// The smallest page that is always a legal cookie: the larger of align and minxfer.
+    pub(super) page_least: u64,
+    /// Bits that no reachable address has, where that tells reach exactly (0..=2^n-1, n < 62); otherwise 0.
+    pub(super) reach_mask: u64,
 }
 
 /// Whether pieces of an object may have to be joined before they suit the engine.
@@ -52,7 +56,12 @@ impl Engine {
         attr.validate()?;
         let cookie_max = attr.count_max.min(attr.seg).saturating_add(1);
         let granule = u64::from(attr.granular);
+        let masked = attr.addr_lo == 0
+            && (attr.addr_hi & (attr.addr_hi.wrapping_add(1))) == 0
+            && attr.addr_hi >> 62 == 0;
         Ok(Engine {
+            page_least: attr.align.max(attr.minxfer.into()),
+            reach_mask: if masked { !attr.addr_hi } else { 0 },
             attr: *attr,
             // An aligned start every `align` bytes leaves only the first cookie_max bytes behind it reachable in
             // place: cutting there makes the rest a misaligned run like any other.

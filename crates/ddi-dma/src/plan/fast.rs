@@ -1,137 +1,198 @@
 //! The common case: an object that goes as it lies, in one list.
 //!
-//! One pass without branches that depend on limits: what would break a limit is gathered in a few registers and
-//! tested once at the end.
+//! One pass that merges neighbours and gathers in a register or two whether something is out of reach. What it cannot
+//! vouch for it leaves to the careful stages; it never copies and never cuts but at boundaries.
 
 use alloc::vec::Vec;
+use core::mem::MaybeUninit;
+use core::slice::IterMut;
 
 use super::Engine;
 use crate::object::{Cookie, Extent, PageList, View};
 
+/// Addresses and sizes from here on might overflow; they take the careful way.
+const CAREFUL: u64 = 1 << 62;
+
 /// Writes the object's cookies and returns its length, or `None` where it needs more than merging neighbours.
 #[inline]
 pub(super) fn merge(view: View<'_>, engine: &Engine, cookies: &mut Vec<Cookie>) -> Option<u64> {
-    cookies.clear();
-    let (length, faults) = match view {
+    let length = match view {
         View::Pages(list) => merge_pages(list, engine, cookies)?,
         View::Extents(extents) => merge_extents(extents, engine, cookies)?,
     };
-    let fits = faults.is_empty() && length <= engine.list_max && cookies.len() as u64 <= engine.list_cookies;
-    fits.then_some(length)
+    (length <= engine.list_max && cookies.len() as u64 <= engine.list_cookies).then_some(length)
 }
 
-/// What the cookies so far would break.
-struct Faults {
-    /// Bits of (size - 1) above count_max, of boundaries crossed, of misaligned starts.
-    bits: u64,
-    /// Lowest start and highest last byte.
+/// Cookies being written into reserved storage.
+struct Writer<'a> {
+    slots: IterMut<'a, MaybeUninit<Cookie>>,
+}
+
+impl Writer<'_> {
+    /// Adds a cookie; `None` where the storage is full, which reserving rules out.
+    #[inline(always)]
+    fn push(&mut self, address: u64, size: u64) -> Option<()> {
+        self.slots.next()?.write(Cookie { address, size });
+        Some(())
+    }
+}
+
+/// Lets `fill` write at most `most` cookies into the vector.
+#[inline(always)]
+fn write_cookies<T>(
+    cookies: &mut Vec<Cookie>,
+    most: usize,
+    fill: impl FnOnce(&mut Writer<'_>) -> Option<T>,
+) -> Option<T> {
+    cookies.clear();
+    cookies.reserve(most);
+    let mut writer = Writer { slots: cookies.spare_capacity_mut().iter_mut() };
+    let filled = fill(&mut writer);
+    let unwritten = writer.slots.len();
+    let written = cookies.capacity() - unwritten;
+    // SAFETY: `Writer` writes slots in order from the first, so all but the `unwritten` last are initialised.
+    unsafe { cookies.set_len(written) };
+    filled
+}
+
+/// Gathers what addresses were seen, to be judged once.
+trait Seen {
+    fn page(&mut self, address: u64);
+}
+
+/// Bits that were set in any address: enough where the reach is 0..=2^n-1.
+struct Bits(u64);
+
+impl Seen for Bits {
+    #[inline(always)]
+    fn page(&mut self, address: u64) {
+        self.0 |= address;
+    }
+}
+
+/// Lowest and highest address.
+struct Ends {
     low: u64,
     high: u64,
-    smallest: u64,
-    limits: Limits,
 }
 
-/// The masks in registers.
-#[derive(Clone, Copy)]
-struct Limits {
-    lo: u64,
-    hi: u64,
-    size: u64,
+impl Seen for Ends {
+    #[inline(always)]
+    fn page(&mut self, address: u64) {
+        self.low = self.low.min(address);
+        self.high = self.high.max(address);
+    }
+}
+
+/// Pages: all cookies but the first start on a page, and all but the first and last fill pages.
+#[inline]
+fn merge_pages(list: PageList<'_>, engine: &Engine, cookies: &mut Vec<Cookie>) -> Option<u64> {
+    let PageList { pages, page_size, offset, length } = list;
+    let &first = pages.first()?;
+    let fits = page_size >= engine.page_least
+        && page_size - 1 <= engine.boundary
+        && length.wrapping_sub(1) < engine.cookie_max.min(CAREFUL)
+        && (first | offset) & engine.align_mask == 0;
+    if !fits {
+        return None;
+    }
+    if engine.reach_mask != 0 {
+        let bits = merge_runs(list, engine.boundary, engine.min, Bits(0), cookies)?;
+        (bits.0 & engine.reach_mask == 0).then_some(length)
+    } else {
+        let ends = Ends { low: u64::MAX, high: 0 };
+        let ends = merge_runs(list, engine.boundary, engine.min, ends, cookies)?;
+        let last = ends.high.saturating_add(page_size - 1);
+        (ends.low >= engine.attr().addr_lo && last <= engine.attr().addr_hi && last < CAREFUL).then_some(length)
+    }
+}
+
+/// Writes a cookie for each run of pages that touch, cut at boundaries.
+///
+/// A function of its own, so that all it needs stays in registers.
+#[inline(never)]
+fn merge_runs<S: Seen>(
+    list: PageList<'_>,
     boundary: u64,
-    align_mask: u64,
     min: u64,
+    mut seen: S,
+    cookies: &mut Vec<Cookie>,
+) -> Option<S> {
+    let PageList { pages, page_size, offset, length } = list;
+    let (&first, rest) = pages.split_first()?;
+    write_cookies(cookies, pages.len(), |out| {
+        seen.page(first);
+        let mut start = first.wrapping_add(offset);
+        let mut end = first.wrapping_add(page_size);
+        let first_size = end.wrapping_sub(start);
+        for &page in rest {
+            seen.page(page);
+            if page != end || page & boundary == 0 {
+                out.push(start, end.wrapping_sub(start))?;
+                start = page;
+            }
+            end = page.wrapping_add(page_size);
+        }
+        let unused = page_size.wrapping_mul(pages.len() as u64).wrapping_sub(offset).wrapping_sub(length);
+        let size = end.wrapping_sub(unused).wrapping_sub(start);
+        out.push(start, size)?;
+        // Only a run of one partial page can be shorter than a page, and so than minxfer.
+        (size >= min && (rest.is_empty() || first_size >= min)).then_some(seen)
+    })
+}
+
+/// What runs of any size would break.
+#[derive(Default)]
+struct Faults {
+    /// Bits of all starts, of all sizes, and those in which the ends of a run differ.
+    starts: u64,
+    sizes: u64,
+    across: u64,
+    /// Has the sign bit where a run is too short or out of reach.
+    negative: u64,
 }
 
 impl Faults {
-    #[inline]
-    fn new(engine: &Engine) -> Self {
-        let attr = engine.attr();
-        let limits = Limits {
-            lo: attr.addr_lo,
-            hi: attr.addr_hi,
-            size: !attr.count_max,
-            boundary: !engine.boundary,
-            align_mask: engine.align_mask,
-            min: engine.min,
-        };
-        Faults { bits: 0, low: u64::MAX, high: 0, smallest: u64::MAX, limits }
-    }
-
-    #[inline]
-    fn add(&mut self, start: u64, size: u64) {
+    #[inline(always)]
+    fn add(&mut self, engine: &Engine, start: u64, size: u64) {
         let last = start.wrapping_add(size.wrapping_sub(1));
-        self.bits |= ((start ^ last) & self.limits.boundary)
-            | (size.wrapping_sub(1) & self.limits.size)
-            | (start & self.limits.align_mask);
-        self.low = self.low.min(start);
-        self.high = self.high.max(last);
-        self.smallest = self.smallest.min(size);
+        self.starts |= start;
+        self.sizes |= size.wrapping_sub(1);
+        self.across |= start ^ last;
+        let attr = engine.attr();
+        self.negative |= start.wrapping_sub(attr.addr_lo.min(CAREFUL))
+            | attr.addr_hi.min(2 * CAREFUL - 1).wrapping_sub(last)
+            | size.wrapping_sub(engine.min);
     }
 
-    #[inline]
-    fn is_empty(&self) -> bool {
-        let Limits { lo, hi, min, .. } = self.limits;
-        self.bits == 0 && self.low >= lo && self.high <= hi && self.smallest >= min
+    fn is_empty(&self, engine: &Engine) -> bool {
+        self.starts & engine.align_mask == 0
+            && self.sizes & !engine.attr().count_max == 0
+            && self.across & !engine.boundary == 0
+            && self.negative >> 63 == 0
+            && (self.starts | self.sizes) < CAREFUL
     }
 }
 
-/// Addresses from here on might wrap around; they take the careful way.
-const CAREFUL: u64 = 1 << 63;
-
-#[inline]
-fn merge_pages(list: PageList<'_>, engine: &Engine, cookies: &mut Vec<Cookie>) -> Option<(u64, Faults)> {
-    let PageList { pages, page_size, offset, length } = list;
-    let (&first, rest) = pages.split_first()?;
-    cookies.reserve(pages.len());
-    let mut faults = Faults::new(engine);
-    let mut seen = first;
-    let mut start = first.wrapping_add(offset);
-    let mut end = first.wrapping_add(page_size);
-    let mut emit = |start: u64, size: u64| {
-        faults.add(start, size);
-        if cookies.len() == cookies.capacity() {
-            return; // never: reserved above, one cookie a page at the most
-        }
-        cookies.push(Cookie { address: start, size });
-    };
-    for &page in rest {
-        seen |= page;
-        if page != end {
-            emit(start, end.wrapping_sub(start));
-            start = page;
-        }
-        end = page.wrapping_add(page_size);
-    }
-    let unused = page_size.wrapping_mul(pages.len() as u64).wrapping_sub(offset).wrapping_sub(length);
-    emit(start, end.wrapping_sub(unused).wrapping_sub(start));
-    (seen < CAREFUL && length > 0).then_some((length, faults))
-}
-
-#[inline]
-fn merge_extents(extents: &[Extent], engine: &Engine, cookies: &mut Vec<Cookie>) -> Option<(u64, Faults)> {
+#[inline(never)]
+fn merge_extents(extents: &[Extent], engine: &Engine, cookies: &mut Vec<Cookie>) -> Option<u64> {
     let (first, rest) = extents.split_first()?;
-    cookies.reserve(extents.len());
-    let mut faults = Faults::new(engine);
-    let mut seen = first.address | first.size;
-    let mut length = first.size;
+    let mut faults = Faults::default();
     let mut run = *first;
-    let mut empty = first.size == 0;
-    for &Extent { address, size } in rest {
-        seen |= address | size;
-        empty |= size == 0;
-        length = length.checked_add(size)?;
-        if run.address.wrapping_add(run.size) == address {
-            run.size = run.size.wrapping_add(size);
-        } else {
-            faults.add(run.address, run.size);
-            cookies.push(Cookie { address: run.address, size: run.size });
+    let mut length = first.size;
+    write_cookies(cookies, extents.len(), |out| {
+        for &Extent { address, size } in rest {
+            length = length.checked_add(size)?;
+            if run.address.wrapping_add(run.size) == address {
+                run.size = run.size.checked_add(size)?;
+                continue;
+            }
+            faults.add(engine, run.address, run.size);
+            out.push(run.address, run.size)?;
             run = Extent { address, size };
         }
-    }
-    if empty || seen >= CAREFUL || length >= CAREFUL {
-        return None;
-    }
-    faults.add(run.address, run.size);
-    cookies.push(Cookie { address: run.address, size: run.size });
-    Some((length, faults))
+        faults.add(engine, run.address, run.size);
+        out.push(run.address, run.size)
+    })?;
+    faults.is_empty(engine).then_some(length)
 }

@@ -25,8 +25,7 @@ struct Reached {
 pub(super) fn refine(cutter: &Cutter<'_>, cuts: &mut Vec<Cut>) {
     let engine = cutter.engine;
     let least: u64 = cutter.runs.iter().map(|run| engine.cookies_for(run.size)).sum();
-    let free = cuts.iter().all(|cut| cut.join.is_empty());
-    if cuts.len() < 2 || engine.list_cookies == 1 || !free || greedy_cookies(cutter, cuts) == least {
+    if cuts.len() < 2 || engine.list_cookies == 1 || greedy_cookies(cutter, cuts) == least {
         return;
     }
     let starts = earliest(cutter, cuts);
@@ -69,7 +68,7 @@ fn search(cutter: &Cutter<'_>, starts: &[u64]) -> Option<Vec<Vec<Reached>>> {
         let mut reached: Vec<Reached> = Vec::new();
         for (from, state) in levels.last()?.iter().enumerate() {
             let start = state.place;
-            for (n, limit) in (1..).zip(cutter.frontier(start, start.at..start.at)) {
+            for (n, limit) in (1..).zip(cutter.frontier(start)) {
                 steps += 1;
                 if limit.at < earliest {
                     continue;
@@ -105,7 +104,7 @@ fn trace_back(levels: &[Vec<Reached>], length: u64, cuts: &mut [Cut]) {
             return;
         };
         index = start.0;
-        *cut = Cut { start: start.1, end, join: start.1.at..start.1.at };
+        *cut = Cut { start: start.1, end };
         end = start.1.at;
     }
 }

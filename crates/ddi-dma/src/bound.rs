@@ -1,0 +1,265 @@
+//! What stands behind a handle: one box for the object, its plan and its resources, through all states.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::copy_buffer::RunSlot;
+use crate::device::{DeviceShared, Translation};
+use crate::error::{BindErrorKind, RangeError, Shortage};
+use crate::flags::{BindFlags, Direction};
+use crate::nexus::{Coherence, MapId, MapRequest, NexusMemory};
+use crate::object::{DmaObject, Extent, View};
+use crate::plan::{Budget, Engine, Lists, Plan, Sliding};
+use crate::stats::Counters;
+use crate::sync::{CacheWork, Fill};
+
+/// Who may touch the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// There is no object.
+    Idle,
+    /// The CPU.
+    Bound,
+    /// The device.
+    InFlight,
+}
+
+/// # Invariants
+///
+/// - `object` is there in the states Bound and InFlight.
+/// - `run` and `map` are there exactly while the plan of the bound object uses them.
+/// - `plan` places copies within `run`: `plan.room() <= run.size`, and cookies name the object's bytes or the run's.
+pub(crate) struct Bound<O: DmaObject> {
+    pub(crate) state: State,
+    pub(crate) direction: Direction,
+    pub(crate) cache_work: CacheWork,
+    pub(crate) fill: Fill,
+    pub(crate) translation: Translation,
+    /// The window that is mapped now, and the one that comes next.
+    pub(crate) window: usize,
+    pub(crate) next_window: usize,
+    pub(crate) engine: Engine,
+    pub(crate) plan: Plan,
+    pub(crate) object: Option<O>,
+    pub(crate) run: Option<NexusMemory>,
+    pub(crate) map: Option<MapId>,
+    /// Where the nexus mapped the object.
+    pub(crate) mapped: Vec<Extent>,
+    pub(crate) slot: Arc<RunSlot>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) device: Arc<DeviceShared>,
+    pub(crate) error: Option<BindErrorKind>,
+}
+
+impl<O: DmaObject> Bound<O> {
+    pub(crate) fn new(device: Arc<DeviceShared>, engine: Engine, translation: Translation) -> Self {
+        let cache_work = match device.bus.info.coherence {
+            Coherence::Coherent => CacheWork::None,
+            Coherence::NeedsSync => CacheWork::Nexus,
+        };
+        Bound {
+            state: State::Idle,
+            direction: Direction::Both,
+            cache_work,
+            fill: Fill::Object,
+            translation,
+            window: 0,
+            next_window: 0,
+            engine,
+            plan: Plan::new(),
+            object: None,
+            run: None,
+            map: None,
+            mapped: Vec::new(),
+            slot: device.bus.copy_buffer.open_slot(),
+            counters: device.bus.ledger.open(),
+            device,
+            error: None,
+        }
+    }
+
+    /// Binds the object that is in its place already.
+    #[inline]
+    pub(crate) fn bind(&mut self, direction: Direction, flags: BindFlags) -> Result<(), BindErrorKind> {
+        if flags.contains(BindFlags::CONSISTENT.union(BindFlags::STREAMING)) {
+            return Err(BindErrorKind::Flags);
+        }
+        self.direction = direction;
+        self.window = 0;
+        self.next_window = 0;
+        if self.translation == Translation::Mapped {
+            self.map()?;
+        }
+        let budget = Budget::contiguous(self.device.bus.copy_buffer.limit());
+        if let Err(error) = self.make_plan(flags, budget) {
+            self.unmap();
+            return Err(error);
+        }
+        if self.plan.room() > 0 || self.cache_work != CacheWork::None {
+            self.prepare(flags)?;
+        }
+        self.state = State::Bound;
+        self.counters.count_bind();
+        Ok(())
+    }
+
+    #[inline]
+    fn make_plan(&mut self, flags: BindFlags, budget: Budget) -> Result<(), BindErrorKind> {
+        let Some(object) = &self.object else { return Ok(()) };
+        let sliding = if flags.contains(BindFlags::PARTIAL) { Sliding::Yes } else { Sliding::No };
+        let lists = if flags.contains(BindFlags::ONE_LIST) { Lists::One } else { Lists::Many };
+        let view = match self.map {
+            None => object.view(),
+            Some(_) => View::Extents(&self.mapped),
+        };
+        Ok(self.plan.make(view, &self.engine, budget, sliding, lists)?)
+    }
+
+    /// Takes the copy run, and hands the first window to the device.
+    #[cold]
+    #[inline(never)]
+    fn prepare(&mut self, flags: BindFlags) -> Result<(), BindErrorKind> {
+        if let Err(error) = self.take_run(flags) {
+            self.unmap();
+            return Err(error);
+        }
+        if self.plan.window_count() > 1 {
+            self.counters.count_partial();
+        }
+        let promised = flags.contains(BindFlags::OVERWRITE) && !self.direction.device_reads();
+        self.fill = if promised { Fill::Nothing } else { Fill::Object };
+        self.hand_over(self.fill);
+        Ok(())
+    }
+
+    /// Takes a copy run for the plan. Where the pool is short and PARTIAL allows it, plans for smaller windows.
+    fn take_run(&mut self, flags: BindFlags) -> Result<(), BindErrorKind> {
+        let mut short: Option<Shortage> = None;
+        while self.plan.room() > 0 {
+            let room = self.plan.room();
+            let shortage = match self.device.bus.copy_buffer.take(&self.slot, room, self.engine.attr()) {
+                Ok(run) => {
+                    self.plan.place(run.bus);
+                    self.run = Some(run);
+                    return Ok(());
+                }
+                Err(shortage) => shortage,
+            };
+            let first = *short.get_or_insert(shortage);
+            let budget = shortage.largest.min(room / 2);
+            let smaller = flags.contains(BindFlags::PARTIAL) && budget > 0;
+            if !smaller || self.make_plan(flags, Budget::contiguous(budget)).is_err() {
+                self.device.bus.ledger.count_shortage(&first);
+                return Err(first.into());
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn map(&mut self) -> Result<(), BindErrorKind> {
+        let Some(object) = &self.object else { return Ok(()) };
+        let request = MapRequest { view: object.view(), attr: self.engine.attr(), direction: self.direction };
+        self.mapped.clear();
+        match request.view.length() {
+            Some(0) => return Err(crate::plan::PlanError::Empty.into()),
+            None => return Err(crate::plan::PlanError::Wraps { address: 0, size: u64::MAX }.into()),
+            Some(_) => {}
+        }
+        match self.device.bus.nexus.map(&request, &mut self.mapped) {
+            Ok(map) => self.map = Some(map),
+            Err(shortage) => {
+                self.device.bus.ledger.count_shortage(&shortage);
+                return Err(shortage.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn unmap(&mut self) {
+        if let Some(map) = self.map.take() {
+            // SAFETY: `map` came from this nexus' `map` and is taken out, so that it is unmapped once.
+            unsafe { self.device.bus.nexus.unmap(map) }
+        }
+    }
+
+    /// Takes the object back from the device and frees what the binding took.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        if self.run.is_some() || self.map.is_some() || self.cache_work != CacheWork::None {
+            self.release_resources();
+        }
+        self.state = State::Idle;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn release_resources(&mut self) {
+        self.take_back();
+        self.unmap();
+        if let Some(run) = self.run.take() {
+            self.device.bus.copy_buffer.keep(&self.slot, run);
+        }
+    }
+
+    /// The object of a binding.
+    pub(crate) fn object(&self) -> &O {
+        match &self.object {
+            Some(object) => object,
+            None => unreachable!("a binding holds its object"),
+        }
+    }
+
+    /// Checks that the object has `length` bytes from `offset` on.
+    pub(crate) fn check(&self, offset: u64, length: usize) -> Result<u64, RangeError> {
+        let (object, length) = (self.object().view().length().unwrap_or(0), length as u64);
+        let fits = offset.checked_add(length).is_some_and(|end| end <= object);
+        if fits { Ok(length) } else { Err(RangeError { offset, length, object }) }
+    }
+
+    /// The object, which is there in every state but Idle, and after a failed bind.
+    #[inline]
+    pub(crate) fn take_object(&mut self) -> O {
+        match self.object.take() {
+            Some(object) => object,
+            None => unreachable!("a binding holds its object"),
+        }
+    }
+
+    /// What the planner was shown.
+    pub(crate) fn view(&self) -> View<'_> {
+        match (&self.object, self.map) {
+            (_, Some(_)) => View::Extents(&self.mapped),
+            (Some(object), None) => object.view(),
+            (None, None) => View::Extents(&[]),
+        }
+    }
+
+    /// Gives up a transfer that the device may still be doing.
+    #[cold]
+    fn abandon(&mut self) {
+        let Some(object) = self.object.take() else { return };
+        let run = self.run.take();
+        if self.translation == Translation::Mapped {
+            // The nexus takes object and run away from the device before their memory is used again.
+            self.unmap();
+            run.into_iter().for_each(|run| self.device.bus.copy_buffer.free(run));
+            return;
+        }
+        let bytes = object.view().length().unwrap_or(0) + run.map_or(0, |run| run.size);
+        self.device.quarantine(Box::new(object), run, bytes);
+    }
+}
+
+impl<O: DmaObject> Drop for Bound<O> {
+    fn drop(&mut self) {
+        match self.state {
+            State::Idle => {}
+            State::Bound => self.release(),
+            State::InFlight => self.abandon(),
+        }
+        self.device.bus.copy_buffer.close_slot(&self.slot);
+        self.device.bus.ledger.close(&self.counters);
+    }
+}

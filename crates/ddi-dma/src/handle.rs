@@ -1,0 +1,114 @@
+//! Handles: reusable, with the merged attributes and all storage that a bind needs.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+
+use crate::attr::{BurstSizes, DmaAttr};
+use crate::binding::Binding;
+use crate::bound::{Bound, State};
+use crate::device::{DeviceShared, Translation};
+use crate::error::BindErrorKind;
+use crate::flags::{BindFlags, Direction, Wait};
+use crate::object::DmaObject;
+use crate::plan::Engine;
+
+/// A DMA handle (`ddi_dma_handle_t`): bind an object to it, get it back at unbind, bind the next.
+///
+/// It is one pointer. The object and its plan live behind it, so that nothing large moves while a transfer passes
+/// from state to state.
+pub struct DmaHandle<O: DmaObject> {
+    bound: Box<Bound<O>>,
+}
+
+impl<O: DmaObject> DmaHandle<O> {
+    pub(crate) fn new(device: Arc<DeviceShared>, engine: Engine, translation: Translation) -> Self {
+        DmaHandle { bound: Box::new(Bound::new(device, engine, translation)) }
+    }
+
+    /// Wraps storage that holds no object.
+    #[inline]
+    pub(crate) fn from_bound(bound: Box<Bound<O>>) -> Self {
+        DmaHandle { bound }
+    }
+
+    /// The attributes of the engine, with the restrictions of the nexus.
+    pub fn attr(&self) -> &DmaAttr {
+        self.bound.engine.attr()
+    }
+
+    /// The burst sizes that engine and nexus both support (`ddi_dma_burstsizes(9F)`).
+    #[doc(alias = "ddi_dma_burstsizes")]
+    pub fn burst_sizes(&self) -> BurstSizes {
+        self.attr().burstsizes
+    }
+
+    /// Binds an object: allocates what its transfer needs and hands it to the device, synchronised
+    /// (`ddi_dma_addr_bind_handle(9F)`).
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], which holds the handle and the object.
+    #[doc(alias = "ddi_dma_addr_bind_handle")]
+    #[doc(alias = "ddi_dma_buf_bind_handle")]
+    #[inline]
+    pub fn bind(
+        mut self,
+        object: O,
+        direction: Direction,
+        flags: BindFlags,
+        wait: Wait,
+    ) -> Result<Binding<O>, BindError<O>> {
+        let Wait::DontWait = wait;
+        self.bound.object = Some(object);
+        match self.bound.bind(direction, flags) {
+            Ok(()) => Ok(Binding { bound: self.bound }),
+            Err(kind) => Err(BindError::new(self.bound, kind)),
+        }
+    }
+}
+
+impl<O: DmaObject> fmt::Debug for DmaHandle<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DmaHandle").field("attr", self.attr()).finish_non_exhaustive()
+    }
+}
+
+/// A bind that did not succeed. Nothing is lost: it holds the handle and the object.
+pub struct BindError<O: DmaObject> {
+    bound: Box<Bound<O>>,
+}
+
+impl<O: DmaObject> BindError<O> {
+    #[cold]
+    fn new(mut bound: Box<Bound<O>>, kind: BindErrorKind) -> Self {
+        bound.state = State::Idle;
+        bound.error = Some(kind);
+        BindError { bound }
+    }
+
+    /// Why the object could not be bound.
+    pub fn kind(&self) -> BindErrorKind {
+        self.bound.error.unwrap_or(BindErrorKind::Flags)
+    }
+
+    /// Gives the handle and the object back.
+    pub fn into_parts(mut self) -> (DmaHandle<O>, O) {
+        let object = self.bound.take_object();
+        (DmaHandle { bound: self.bound }, object)
+    }
+}
+
+impl<O: DmaObject> fmt::Debug for BindError<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BindError").field(&self.kind()).finish()
+    }
+}
+
+impl<O: DmaObject> fmt::Display for BindError<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: cannot bind: {}", self.bound.device.name, self.kind())
+    }
+}
+
+impl<O: DmaObject> core::error::Error for BindError<O> {}
