@@ -1,1 +1,43 @@
-//! Simulated machines for ddi-dma.
+//! Simulated machines for ddi-dma: DMA drivers proved without the hardware.
+//!
+//! A [`Machine`] has sparse physical memory, [`Buffer`]s that are contiguous for the CPU and in pages for everybody
+//! else, an ISA and a PCI nexus (the latter with an IOMMU or without), and [`DEVICES`] that move bytes only by bus
+//! address through their nexus. An address that nothing answers is a [`BusFault`], reported by the device, never a
+//! quiet success. All that looks random comes from one seed.
+//!
+//! # Examples
+//!
+//! A driver without a framework gives the engine a physical address:
+//!
+//! ```
+//! use ddi_dma_sim::{BufferSpec, Machine, MachineConfig, Placement, Register, csr};
+//!
+//! let machine = Machine::new(MachineConfig::default())?;
+//! let disk = machine.device("isa-disk")?;
+//! disk.write_medium(3 * 512, b"the third sector")?;
+//!
+//! let buffer = machine.buffer(&BufferSpec::new(512).placement(Placement::BELOW_16M))?;
+//! disk.put(Register::Block, 3);
+//! disk.put(Register::Address(0), buffer.pages()[0]);
+//! disk.put(Register::Size(0), 512 - 1);
+//! disk.put(Register::Csr, csr::START_TRANSFER | csr::ENABLE_INTERRUPTS | csr::TO_MEMORY);
+//! machine.run();
+//! assert!(disk.interrupting());
+//! assert_eq!(buffer.to_vec()[..16], *b"the third sector");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod config;
+mod disk;
+mod machine;
+mod memory;
+mod nexus;
+
+pub use config::{Backing, ConfigError, Iommu, MachineConfig, MediumConfig, PageSize, memory_map};
+pub use disk::{
+    DEVICES, DeviceSpec, Disk, EngineSpec, EntryKind, ErrorCode, ISA_DISK_ATTR, ISA_SG_DISK_ATTR, Injection,
+    LATCH_DISK_ATTR, NexusKind, PCI_DISK_ATTR, PCI64_DISK_ATTR, Register, SECTOR, Stepped, csr,
+};
+pub use machine::{Machine, UnknownDevice};
+pub use memory::{Buffer, BufferSpec, Fragmentation, Hole, Memory, MemoryError, Placement};
+pub use nexus::{BusCounters, BusFault, DeviceAccess, DeviceBus, FaultKind, IsaNexus, PciNexus};

@@ -1,0 +1,140 @@
+//! A machine: memory, nexuses and devices, put together.
+
+use std::sync::Arc;
+
+use ddi_dma::Nexus;
+
+use crate::config::{ConfigError, MachineConfig};
+use crate::disk::{DEVICES, Disk, NexusKind, Stepped};
+use crate::memory::{Buffer, BufferSpec, Memory, MemoryError};
+use crate::nexus::{BusCounters, DeviceBus, IsaNexus, PciNexus};
+
+/// A simulated machine.
+#[derive(Debug)]
+pub struct Machine {
+    config: MachineConfig,
+    memory: Arc<Memory>,
+    isa: Arc<IsaNexus>,
+    pci: Arc<PciNexus>,
+    disks: Vec<Arc<Disk>>,
+}
+
+/// The machine has no device of this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no device {name:?}: the machine has {}", device_names())]
+pub struct UnknownDevice {
+    /// The name asked for.
+    pub name: String,
+}
+
+impl Machine {
+    /// Builds a machine.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma_sim::{BufferSpec, Machine, MachineConfig};
+    ///
+    /// let machine = Machine::new(MachineConfig { seed: 1, ..MachineConfig::default() })?;
+    /// let same = Machine::new(MachineConfig { seed: 1, ..MachineConfig::default() })?;
+    /// let spec = BufferSpec::new(100_000);
+    /// assert_eq!(machine.buffer(&spec)?.pages(), same.buffer(&spec)?.pages());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(config: MachineConfig) -> Result<Self, ConfigError> {
+        let memory = Arc::new(Memory::new(&config)?);
+        let limit = config.copy_buffer_limit;
+        let isa = Arc::new(IsaNexus::new(Arc::clone(&memory), limit));
+        let pci = Arc::new(PciNexus::new(Arc::clone(&memory), limit, &config.iommu)?);
+        let disks = DEVICES.iter().map(|spec| {
+            let bus: Arc<dyn DeviceBus> = match spec.nexus {
+                NexusKind::Isa => isa.clone(),
+                NexusKind::Pci => pci.clone(),
+            };
+            Disk::new(spec, bus, &config.medium).map(Arc::new)
+        });
+        let disks = disks.collect::<Result<_, _>>()?;
+        Ok(Machine { config, memory, isa, pci, disks })
+    }
+
+    /// What the machine was built from.
+    pub fn config(&self) -> &MachineConfig {
+        &self.config
+    }
+
+    /// Its physical memory.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Allocates a buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoryError`].
+    pub fn buffer(&self, spec: &BufferSpec) -> Result<Buffer, MemoryError> {
+        Buffer::new(&self.memory, spec)
+    }
+
+    /// The ISA nexus.
+    pub fn isa(&self) -> &Arc<IsaNexus> {
+        &self.isa
+    }
+
+    /// The PCI nexus.
+    pub fn pci(&self) -> &Arc<PciNexus> {
+        &self.pci
+    }
+
+    /// A nexus as drivers' bindings see it.
+    pub fn nexus(&self, kind: NexusKind) -> Arc<dyn Nexus> {
+        match kind {
+            NexusKind::Isa => self.isa.clone(),
+            NexusKind::Pci => self.pci.clone(),
+        }
+    }
+
+    /// What the devices of a nexus have done so far.
+    pub fn counters(&self, kind: NexusKind) -> BusCounters {
+        match kind {
+            NexusKind::Isa => self.isa.counters(),
+            NexusKind::Pci => self.pci.counters(),
+        }
+    }
+
+    /// The device of this name: see [`DEVICES`].
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownDevice`].
+    pub fn device(&self, name: &str) -> Result<&Arc<Disk>, UnknownDevice> {
+        let found = self.disks.iter().find(|disk| disk.spec().name == name);
+        found.ok_or_else(|| UnknownDevice { name: name.to_owned() })
+    }
+
+    /// All devices.
+    pub fn devices(&self) -> &[Arc<Disk>] {
+        &self.disks
+    }
+
+    /// Lets all devices run until none is busy, always in the same order. Tells how many transfers ended.
+    pub fn run(&self) -> usize {
+        let mut ended = 0;
+        loop {
+            let round = self.disks.iter().filter(|disk| disk.step() == Stepped::Done).count();
+            if round == 0 {
+                return ended;
+            }
+            ended += round;
+        }
+    }
+}
+
+fn device_names() -> String {
+    let names: Vec<&str> = DEVICES.iter().map(|spec| spec.name).collect();
+    names.join(", ")
+}
