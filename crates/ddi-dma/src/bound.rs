@@ -39,6 +39,8 @@ pub(crate) struct Bound<O: DmaObject> {
     /// The window that is mapped now, and the one that comes next.
     pub(crate) window: usize,
     pub(crate) next_window: usize,
+    /// What one window may copy.
+    budget: Budget,
     pub(crate) engine: Engine,
     pub(crate) plan: Plan,
     pub(crate) object: Option<O>,
@@ -66,6 +68,7 @@ impl<O: DmaObject> Bound<O> {
             translation,
             window: 0,
             next_window: 0,
+            budget: Budget::contiguous(device.bus.copy_buffer.limit()),
             engine,
             plan: Plan::new(),
             object: None,
@@ -91,8 +94,7 @@ impl<O: DmaObject> Bound<O> {
         if self.translation == Translation::Mapped {
             self.map()?;
         }
-        let budget = Budget::contiguous(self.device.bus.copy_buffer.limit());
-        if let Err(error) = self.make_plan(flags, budget) {
+        if let Err(error) = self.make_plan(flags, self.budget) {
             self.unmap();
             return Err(error);
         }

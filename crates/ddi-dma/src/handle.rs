@@ -60,7 +60,8 @@ impl<O: DmaObject> DmaHandle<O> {
         wait: Wait,
     ) -> Result<Binding<O>, BindError<O>> {
         let Wait::DontWait = wait;
-        self.bound.object = Some(object);
+        // A handle has no object, so there is none to drop.
+        core::mem::forget(self.bound.object.replace(object));
         match self.bound.bind(direction, flags) {
             Ok(()) => Ok(Binding { bound: self.bound }),
             Err(kind) => Err(BindError::new(self.bound, kind)),

@@ -1,11 +1,9 @@
 //! The common case: an object that goes as it lies, in one list.
 //!
 //! One pass that merges neighbours and gathers in a register or two whether something is out of reach. What it cannot
-//! vouch for it leaves to the careful stages; it never copies and never cuts but at boundaries.
+//! vouch for it leaves to the careful stages; it neither copies nor cuts.
 
 use alloc::vec::Vec;
-use core::mem::MaybeUninit;
-use core::slice::IterMut;
 
 use super::Engine;
 use crate::object::{Cookie, Extent, PageList, View};
@@ -17,41 +15,71 @@ const CAREFUL: u64 = 1 << 62;
 #[inline]
 pub(super) fn merge(view: View<'_>, engine: &Engine, cookies: &mut Vec<Cookie>) -> Option<u64> {
     let length = match view {
-        View::Pages(list) => merge_pages(list, engine, cookies)?,
+        View::Pages(list) => match list.pages {
+            [page] => one_run(page.wrapping_add(list.offset), list.length, engine, cookies)?,
+            _ => merge_pages(list, engine, cookies)?,
+        },
+        View::Extents([extent]) => one_run(extent.address, extent.size, engine, cookies)?,
         View::Extents(extents) => merge_extents(extents, engine, cookies)?,
     };
     (length <= engine.list_max && cookies.len() as u64 <= engine.list_cookies).then_some(length)
 }
 
-/// Cookies being written into reserved storage.
-struct Writer<'a> {
-    slots: IterMut<'a, MaybeUninit<Cookie>>,
+/// An object in one run.
+#[inline]
+fn one_run(address: u64, size: u64, engine: &Engine, cookies: &mut Vec<Cookie>) -> Option<u64> {
+    let attr = engine.attr();
+    let last = address.checked_add(size.wrapping_sub(1))?;
+    let fits = size >= engine.min
+        && size <= engine.cookie_max.min(CAREFUL)
+        && address >= attr.addr_lo
+        && last <= attr.addr_hi
+        && (address & engine.align_mask) | ((address ^ last) & !engine.boundary) == 0;
+    if !fits {
+        return None;
+    }
+    cookies.clear();
+    cookies.push(Cookie { address, size });
+    Some(size)
 }
 
-impl Writer<'_> {
-    /// Adds a cookie; `None` where the storage is full, which reserving rules out.
+/// Cookies being written into reserved storage.
+///
+/// # Invariants
+///
+/// `next` and what lies between it and the end of the reserved storage is valid for writes, at least as many cookies
+/// as there are calls of [`push`](Self::push) to come.
+struct Writer {
+    next: *mut Cookie,
+}
+
+impl Writer {
+    /// Adds a cookie.
+    ///
+    /// # Safety
+    ///
+    /// It is called at most as often as `write_cookies` was told.
     #[inline(always)]
-    fn push(&mut self, address: u64, size: u64) -> Option<()> {
-        self.slots.next()?.write(Cookie { address, size });
-        Some(())
+    unsafe fn push(&mut self, address: u64, size: u64) {
+        // SAFETY: there is room for another cookie: the invariant, which the caller keeps.
+        unsafe {
+            self.next.write(Cookie { address, size });
+            self.next = self.next.add(1);
+        }
     }
 }
 
 /// Lets `fill` write at most `most` cookies into the vector.
 #[inline(always)]
-fn write_cookies<T>(
-    cookies: &mut Vec<Cookie>,
-    most: usize,
-    fill: impl FnOnce(&mut Writer<'_>) -> Option<T>,
-) -> Option<T> {
+fn write_cookies<T>(cookies: &mut Vec<Cookie>, most: usize, fill: impl FnOnce(&mut Writer) -> T) -> T {
     cookies.clear();
     cookies.reserve(most);
-    let mut writer = Writer { slots: cookies.spare_capacity_mut().iter_mut() };
+    let start = cookies.as_mut_ptr();
+    let mut writer = Writer { next: start };
     let filled = fill(&mut writer);
-    let unwritten = writer.slots.len();
-    let written = cookies.capacity() - unwritten;
-    // SAFETY: `Writer` writes slots in order from the first, so all but the `unwritten` last are initialised.
-    unsafe { cookies.set_len(written) };
+    // SAFETY: `next` points into or right behind the storage that starts at `start`, a whole number of cookies away,
+    // and `push` wrote all cookies between.
+    unsafe { cookies.set_len(writer.next.offset_from_unsigned(start)) };
     filled
 }
 
@@ -103,11 +131,12 @@ fn merge_pages(list: PageList<'_>, engine: &Engine, cookies: &mut Vec<Cookie>) -
         let ends = Ends { low: u64::MAX, high: 0 };
         let ends = merge_runs(list, engine.boundary, engine.min, ends, cookies)?;
         let last = ends.high.saturating_add(page_size - 1);
-        (ends.low >= engine.attr().addr_lo && last <= engine.attr().addr_hi && last < CAREFUL).then_some(length)
+        (ends.low >= engine.attr().addr_lo && last <= engine.attr().addr_hi && last < CAREFUL)
+            .then_some(length)
     }
 }
 
-/// Writes a cookie for each run of pages that touch, cut at boundaries.
+/// Writes a cookie for each run of pages that touch; `None` where one would cross a boundary or be too short.
 ///
 /// A function of its own, so that all it needs stays in registers.
 #[inline(never)]
@@ -120,25 +149,31 @@ fn merge_runs<S: Seen>(
 ) -> Option<S> {
     let PageList { pages, page_size, offset, length } = list;
     let (&first, rest) = pages.split_first()?;
+    let mut start = first.wrapping_add(offset);
+    let mut end = first.wrapping_add(page_size);
+    let mut short = !rest.is_empty() && end.wrapping_sub(start) < min;
+    let mut crosses = false;
+    seen.page(first);
     write_cookies(cookies, pages.len(), |out| {
-        seen.page(first);
-        let mut start = first.wrapping_add(offset);
-        let mut end = first.wrapping_add(page_size);
-        let first_size = end.wrapping_sub(start);
         for &page in rest {
             seen.page(page);
-            if page != end || page & boundary == 0 {
-                out.push(start, end.wrapping_sub(start))?;
+            if page == end {
+                crosses |= page & boundary == 0;
+            } else {
+                // SAFETY: one cookie for each page of `rest` at the most, and one behind the loop.
+                unsafe { out.push(start, end.wrapping_sub(start)) }
                 start = page;
             }
             end = page.wrapping_add(page_size);
         }
         let unused = page_size.wrapping_mul(pages.len() as u64).wrapping_sub(offset).wrapping_sub(length);
         let size = end.wrapping_sub(unused).wrapping_sub(start);
-        out.push(start, size)?;
-        // Only a run of one partial page can be shorter than a page, and so than minxfer.
-        (size >= min && (rest.is_empty() || first_size >= min)).then_some(seen)
-    })
+        // SAFETY: as above.
+        unsafe { out.push(start, size) }
+        // Only the first and the last run can be shorter than a page, and so than minxfer.
+        short |= size < min;
+    });
+    (!short && !crosses).then_some(seen)
 }
 
 /// What runs of any size would break.
@@ -182,17 +217,19 @@ fn merge_extents(extents: &[Extent], engine: &Engine, cookies: &mut Vec<Cookie>)
     let mut length = first.size;
     write_cookies(cookies, extents.len(), |out| {
         for &Extent { address, size } in rest {
-            length = length.checked_add(size)?;
+            length = length.saturating_add(size);
             if run.address.wrapping_add(run.size) == address {
-                run.size = run.size.checked_add(size)?;
+                run.size = run.size.saturating_add(size);
                 continue;
             }
             faults.add(engine, run.address, run.size);
-            out.push(run.address, run.size)?;
+            // SAFETY: one cookie for each extent of `rest` at the most, and one behind the loop.
+            unsafe { out.push(run.address, run.size) }
             run = Extent { address, size };
         }
         faults.add(engine, run.address, run.size);
-        out.push(run.address, run.size)
-    })?;
-    faults.is_empty(engine).then_some(length)
+        // SAFETY: as above.
+        unsafe { out.push(run.address, run.size) }
+    });
+    (faults.is_empty(engine) && length < CAREFUL).then_some(length)
 }
