@@ -2,11 +2,25 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use anyhow::anyhow;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ddi_dma::{BindFlags, DmaAttr};
+use ddi_dma_sim::DeviceSpec;
 
-/// DMA as the Solaris DDI means it: what an engine can do, and what becomes of memory that it is given.
+use crate::attr_file::{AttrFile, MEMBERS};
+use crate::devices;
+use crate::number;
+
+/// DMA as the Solaris DDI means it: what becomes of memory that an engine is given, and why.
+///
+/// A device's limits are twelve numbers (ddi_dma_attr(9S)). From these, and from where memory lies, follow windows,
+/// scatter/gather lists and cookies, and what must be copied because the engine does not reach it.
 #[derive(Debug, Parser)]
 #[command(name = "ddi-dma", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit status: 0 where all is well, 1 where it is not (the output says what), 2 for a command line \
+that makes no sense."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -15,12 +29,265 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Plan(PlanArgs),
+    Check(CheckArgs),
+    Devices(DevicesArgs),
 }
 
 /// Show the windows, lists and cookies that memory becomes, and why
+///
+/// The object's addresses are bus addresses: the nexus of this command adds no limits of its own. Copied bytes are
+/// given a place in memory that the engine reaches and the object does not have.
 #[derive(Debug, Args)]
+#[command(after_help = PLAN_EXAMPLES)]
 pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) source: OptionalSource,
+
     /// Read one case a line from FILE (- is the standard input) and print one JSON line each
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["device", "attr", "length", "address", "json"])]
     pub(crate) jsonl: Option<PathBuf>,
+
+    /// Bytes of the object; all that a layout FILE has where it is not given
+    #[arg(long, value_name = "BYTES", value_parser = number::parse)]
+    pub(crate) length: Option<u64>,
+
+    /// Bytes to skip before the object starts: where in its first page it lies
+    #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "0")]
+    pub(crate) offset: u64,
+
+    /// Where the pages lie: contiguous, scattered, or a FILE with a line for each extent, "ADDRESS LENGTH", or for
+    /// each page, its frame number alone; # starts a comment
+    #[arg(long, value_name = "LAYOUT", default_value = "scattered")]
+    pub(crate) layout: LayoutChoice,
+
+    /// Address of the first page of a contiguous layout, instead of one that the seed chooses
+    #[arg(long, value_name = "ADDRESS", value_parser = number::parse)]
+    pub(crate) address: Option<u64>,
+
+    /// Memory that pages are scattered over, from address 0
+    #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "64M")]
+    pub(crate) memory: u64,
+
+    /// Another seed scatters the pages otherwise; the same one gives the same plan
+    #[arg(long, value_name = "NUMBER", value_parser = number::parse, default_value = "1")]
+    pub(crate) seed: u64,
+
+    /// Most bytes that one window copies
+    #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "1052672")]
+    pub(crate) copy_buffer: u64,
+
+    /// How the object is bound
+    #[arg(long, value_name = "FLAG,...", value_delimiter = ',')]
+    pub(crate) flags: Vec<Flag>,
+
+    /// Size of the machine's pages
+    #[arg(long, value_name = "SIZE", default_value = "4k")]
+    pub(crate) page_size: PageSize,
+
+    /// Print a JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Most lines of the table; 0 shows all
+    #[arg(long, value_name = "LINES", default_value = "200")]
+    pub(crate) rows: usize,
+}
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  ddi-dma plan --device isa-sg-disk --length 64K --offset 0x200
+      17 scattered pages for an engine that reaches 16 MiB
+  ddi-dma plan --device isa-disk --length 256K --layout contiguous --address 0xFE0000 --json
+      an object across the end of the engine's reach
+  ddi-dma plan --attr mydisk.toml --layout extents.txt --flags partial --copy-buffer 16K
+      your own engine and your own pages, sliding through a small copy buffer
+  ddi-dma plan --jsonl cases.jsonl > plans.jsonl
+      many cases: a line has \"attr\", \"object\" {\"offset\", \"len\", \"pfns\" of 4 KiB pages}, \"flags\"
+      and perhaps \"max_copybuf\"; numbers reach 2^64 - 1, and sgllen -1 is no limit";
+
+/// Tell what is wrong or dubious in an attribute structure, member by member
+///
+/// Wrong is what no engine can have, and what a bind would answer with BADATTR. Dubious is what an engine may have
+/// and what is more often a slip: an exclusive addr_hi, a count that is not minus one, a granule that no list holds.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// Print a JSON object instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  ddi-dma check --attr mydisk.toml
+  ddi-dma check --attr mydisk.toml --json | jq '.members[] | select(.verdict != \"ok\")'
+
+An attribute file is TOML; a member that is not given sets no limit. The names of C work too (dma_attr_addr_hi).
+  addr_hi = 0x00FF_FFFF            # inclusive
+  count_max = 0xFFFF               # the largest count, minus one
+  maxxfer = \"0xffffffffffffffff\"   # numbers above 2^63 - 1 are strings
+  seg = 0xFFFF                     # the boundary, minus one
+  sgllen = 17                      # -1: no limit
+  granular = 512
+  flags = [\"FORCE_PHYSICAL\"]       # or a number
+
+Exit status: 1 where a member is wrong, 0 where some are dubious at most.";
+
+/// List the devices there are, with their attributes
+#[derive(Debug, Args)]
+pub(crate) struct DevicesArgs {}
+
+/// Where attributes come from.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Source {
+    /// A device by its name: see `ddi-dma devices`
+    #[arg(long, value_name = "DEVICE", value_parser = devices::find)]
+    pub(crate) device: Option<&'static DeviceSpec>,
+
+    /// Attributes from a TOML file: see `ddi-dma check --help`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) attr: Option<PathBuf>,
+}
+
+/// Where attributes come from, for a command that has use for none.
+#[derive(Debug, Args)]
+#[group(required = false, multiple = false)]
+pub(crate) struct OptionalSource {
+    /// A device by its name: see `ddi-dma devices`
+    #[arg(long, value_name = "DEVICE", value_parser = devices::find)]
+    pub(crate) device: Option<&'static DeviceSpec>,
+
+    /// Attributes from a TOML file: see `ddi-dma check --help`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) attr: Option<PathBuf>,
+}
+
+impl PlanArgs {
+    /// How the plan is printed.
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
+}
+
+impl CheckArgs {
+    /// How the findings are printed.
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
+}
+
+impl Source {
+    /// The attributes, as a file has them.
+    pub(crate) fn file(&self) -> anyhow::Result<AttrFile> {
+        match (&self.device, &self.attr) {
+            (Some(device), _) => {
+                Ok(AttrFile { attr: device.attr, given: MEMBERS.to_vec(), unfit: Vec::new() })
+            }
+            (None, Some(path)) => AttrFile::read(path),
+            (None, None) => Err(anyhow!("no attributes: name a device with --device or a file with --attr")),
+        }
+    }
+}
+
+impl OptionalSource {
+    /// The attributes and a name for them.
+    pub(crate) fn attributes(&self) -> anyhow::Result<(String, DmaAttr)> {
+        match (&self.device, &self.attr) {
+            (Some(device), _) => Ok((device.name.to_owned(), device.attr)),
+            (None, Some(path)) => {
+                let name = path.display().to_string();
+                let attr = AttrFile::read(path)?.usable().map_err(|error| anyhow!("{name}: {error}"))?;
+                Ok((name, attr))
+            }
+            (None, None) => Err(anyhow!("no attributes: name a device with --device or a file with --attr")),
+        }
+    }
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+/// Size of the machine's pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PageSize {
+    #[value(name = "4k", alias = "4096")]
+    Kib4,
+    #[value(name = "8k", alias = "8192")]
+    Kib8,
+}
+
+impl PageSize {
+    /// Bytes.
+    pub(crate) fn bytes(self) -> u64 {
+        match self {
+            PageSize::Kib4 => 4096,
+            PageSize::Kib8 => 8192,
+        }
+    }
+}
+
+/// How pages lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LayoutChoice {
+    Contiguous,
+    Scattered,
+    File(PathBuf),
+}
+
+impl std::str::FromStr for LayoutChoice {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "contiguous" => LayoutChoice::Contiguous,
+            "scattered" => LayoutChoice::Scattered,
+            file => LayoutChoice::File(file.into()),
+        })
+    }
+}
+
+/// How an object is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Flag {
+    /// Window by window where the copy buffer does not hold all of it
+    Partial,
+    /// An error instead of a window that takes more than one list
+    OneList,
+    /// Device and CPU use the object by turns
+    Consistent,
+    /// The device moves the object in order, in blocks
+    Streaming,
+    /// The device fills the whole object: the copy buffer is not filled first
+    Overwrite,
+}
+
+/// The flags together.
+pub(crate) fn bind_flags(flags: &[Flag]) -> BindFlags {
+    flags.iter().fold(BindFlags::empty(), |sum, flag| {
+        sum | match flag {
+            Flag::Partial => BindFlags::PARTIAL,
+            Flag::OneList => BindFlags::ONE_LIST,
+            Flag::Consistent => BindFlags::CONSISTENT,
+            Flag::Streaming => BindFlags::STREAMING,
+            Flag::Overwrite => BindFlags::OVERWRITE,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        super::Cli::command().debug_assert();
+    }
 }

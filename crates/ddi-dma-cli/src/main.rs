@@ -1,9 +1,16 @@
 //! The program `ddi-dma`: plans, checks and transfers of the DDI DMA model, without a machine to break.
 
+mod attr_file;
+mod check;
 mod cli;
+mod devices;
 mod jsonl;
+mod layout;
 mod number;
 mod placing;
+mod reasons;
+mod shape;
+mod table;
 mod vacancy;
 
 use std::io::{self, Write};
@@ -24,8 +31,10 @@ fn main() -> ExitCode {
     let outcome = match cli::Cli::parse().command {
         cli::Command::Plan(args) => match &args.jsonl {
             Some(source) => jsonl::run(source),
-            None => Ok(Outcome::Good),
+            None => table::run(&args),
         },
+        cli::Command::Check(args) => check::run(&args),
+        cli::Command::Devices(_) => devices::run(),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

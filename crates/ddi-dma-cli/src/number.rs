@@ -27,13 +27,31 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     value.checked_mul(1 << shift).ok_or_else(|| too_large(text))
 }
 
+/// Writes a number with commas between its thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 fn too_large(text: &str) -> String {
     format!("`{text}` is too large: numbers end at 2^64 - 1, 0xffffffffffffffff")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{grouped, parse};
+
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!([0, 999, 1000, 1_048_576].map(grouped), ["0", "999", "1,000", "1,048,576"]);
+    }
 
     #[test]
     fn numbers_of_all_forms() {

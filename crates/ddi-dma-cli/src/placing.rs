@@ -3,6 +3,7 @@
 use ddi_dma::plan::{Budget, Engine, Lists, Plan, PlanError, Sliding, TooBig};
 use ddi_dma::{Resource, Shortage, View};
 
+use crate::shape::BindResult;
 use crate::vacancy::Vacancy;
 
 /// What a bind may use and do.
@@ -23,6 +24,18 @@ pub(crate) enum Refusal {
     Plan(PlanError),
     /// What must be copied has no place in the engine's reach.
     NoPlace(Shortage),
+}
+
+impl Refusal {
+    /// What a bind answers.
+    pub(crate) fn result(&self) -> BindResult {
+        match self {
+            Refusal::NoPlace(_) => BindResult::NoResources,
+            Refusal::Plan(PlanError::TooBig(_)) => BindResult::TooBig,
+            Refusal::Plan(PlanError::TooSmall { .. }) => BindResult::TooSmall,
+            Refusal::Plan(_) => BindResult::NoMapping,
+        }
+    }
 }
 
 impl std::fmt::Display for Refusal {
@@ -47,17 +60,17 @@ pub(crate) fn plan_placed(
     engine: &Engine,
     terms: Terms,
     vacancy: impl FnOnce() -> Vacancy,
-) -> Result<(), Refusal> {
+) -> Result<BindResult, Refusal> {
     let budget = Budget { bytes: terms.copy_buffer, room: u64::MAX };
     plan.make(view, engine, budget, terms.sliding, terms.lists).map_err(Refusal::Plan)?;
     let room = plan.room();
     if room == 0 {
-        return Ok(());
+        return Ok(BindResult::Mapped);
     }
     let vacancy = vacancy();
     if let Some(base) = vacancy.find(room) {
         plan.place(base);
-        return Ok(());
+        return Ok(mapped(plan));
     }
     let shortage = Shortage {
         resource: Resource::CopyBuffer,
@@ -67,11 +80,17 @@ pub(crate) fn plan_placed(
     };
     match terms.sliding {
         Sliding::No => Err(Refusal::NoPlace(shortage)),
-        Sliding::Yes => slide(plan, view, engine, terms, &vacancy).map_err(|refused| match refused {
-            Some(error) => Refusal::Plan(error),
-            None => Refusal::NoPlace(shortage),
-        }),
+        Sliding::Yes => match slide(plan, view, engine, terms, &vacancy) {
+            Ok(()) => Ok(mapped(plan)),
+            Err(Some(error)) => Err(Refusal::Plan(error)),
+            Err(None) => Err(Refusal::NoPlace(shortage)),
+        },
     }
+}
+
+/// Whether the whole object is mapped at once.
+fn mapped(plan: &Plan) -> BindResult {
+    if plan.window_count() > 1 { BindResult::PartialMap } else { BindResult::Mapped }
 }
 
 /// Plans with windows small enough for the largest hole; `None` where there are none so small.
