@@ -29,6 +29,7 @@
 
 mod config;
 mod disk;
+mod driver;
 mod machine;
 mod memory;
 mod nexus;
@@ -38,6 +39,7 @@ pub use disk::{
     DEVICES, DeviceSpec, Disk, EngineSpec, EntryKind, ErrorCode, ISA_DISK_ATTR, ISA_SG_DISK_ATTR, Injection,
     LATCH_DISK_ATTR, NexusKind, PCI_DISK_ATTR, PCI64_DISK_ATTR, Register, SECTOR, Stepped, csr,
 };
+pub use driver::{AttachError, DiskDriver, Explain, Interrupt, Report, TransferError, TransferErrorKind};
 pub use machine::{Machine, UnknownDevice};
 pub use memory::{Buffer, BufferSpec, Fragmentation, Hole, Memory, MemoryError, Placement};
 pub use nexus::{BusCounters, BusFault, DeviceAccess, DeviceBus, FaultKind, IsaNexus, PciNexus};
