@@ -45,11 +45,13 @@ fn main() {
     let rounds = arguments.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(1);
     let attr =
         DmaAttr { addr_hi: 0xFFFF_FFFF, seg: 0xFFFF_FFFF, count_max: 0xFF_FFFF, ..DmaAttr::UNRESTRICTED };
+    let near = DmaAttr { addr_hi: 0xFF_FFFF, ..attr };
     match case.as_str() {
         "pages-1" => run(rounds, &attr, Pages::scattered(1, 0x100_0000)),
         "pages-16" => run(rounds, &attr, Pages::scattered(16, 0x100_0000)),
         "pages-256" => run(rounds, &attr, Pages::scattered(256, 0x100_0000)),
+        "copied-64k" => run(rounds, &near, Pages::scattered(16, 0x4000_0000)),
         "extent-1m" => run(rounds, &attr, Run([Extent { address: 0x100_0000, size: 1 << 20 }])),
-        other => panic!("{other:?} is no case: pages-1, pages-16, pages-256, extent-1m"),
+        other => panic!("{other:?} is no case: pages-1, pages-16, pages-256, copied-64k, extent-1m"),
     }
 }

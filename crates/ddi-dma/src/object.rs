@@ -75,19 +75,48 @@ impl<'a> View<'a> {
     }
 
     /// The extents in order, empty ones left out. Neighbours may touch.
-    pub fn extents(&self) -> impl Iterator<Item = Extent> + Clone + use<'a> {
-        let (extents, list) = match *self {
-            View::Extents(extents) => (extents, None),
-            View::Pages(list) => (&[][..], Some(list)),
-        };
-        let pages = list.into_iter().flat_map(|list| {
-            let end = list.offset + list.length;
-            (0u64..).step_by(list.page_size as usize).zip(list.pages).map(move |(at, page)| {
-                let (from, to) = (at.max(list.offset), (at + list.page_size).min(end));
-                Extent { address: page.wrapping_add(from - at), size: to.saturating_sub(from) }
-            })
-        });
-        extents.iter().copied().chain(pages).filter(|extent| extent.size > 0)
+    pub fn extents(&self) -> Extents<'a> {
+        match *self {
+            View::Extents(extents) => Extents { extents, pages: &[], page_size: 0, skip: 0, left: 0 },
+            View::Pages(PageList { pages, page_size, offset, length }) => {
+                Extents { extents: &[], pages, page_size, skip: offset, left: length }
+            }
+        }
+    }
+}
+
+/// Iterator over the extents of a [`View`].
+#[derive(Debug, Clone)]
+pub struct Extents<'a> {
+    extents: &'a [Extent],
+    pages: &'a [u64],
+    page_size: u64,
+    /// Bytes of the next page that are not the object's.
+    skip: u64,
+    /// Bytes of the object in the pages that are left.
+    left: u64,
+}
+
+impl Iterator for Extents<'_> {
+    type Item = Extent;
+
+    #[inline]
+    fn next(&mut self) -> Option<Extent> {
+        if let Some((&page, rest)) = self.pages.split_first() {
+            let size = (self.page_size - self.skip).min(self.left);
+            let address = page.wrapping_add(self.skip);
+            self.pages = rest;
+            self.skip = 0;
+            self.left -= size;
+            return (size > 0).then_some(Extent { address, size });
+        }
+        loop {
+            let (&extent, rest) = self.extents.split_first()?;
+            self.extents = rest;
+            if extent.size > 0 {
+                return Some(extent);
+            }
+        }
     }
 }
 

@@ -58,7 +58,17 @@ pub(crate) fn bus() -> Bus {
 /// Pages at made-up addresses with bytes of their own.
 pub(crate) struct Pages {
     pages: Vec<u64>,
-    bytes: Vec<u8>,
+    bytes: Vec<PageBytes>,
+}
+
+/// A page's bytes, aligned as a page is.
+#[derive(Clone, Copy)]
+#[repr(align(4096))]
+pub(crate) struct PageBytes([u8; PAGE as usize]);
+
+impl PageBytes {
+    /// A page of zeroes.
+    pub(crate) const ZERO: PageBytes = PageBytes([0; PAGE as usize]);
 }
 
 impl Pages {
@@ -66,7 +76,7 @@ impl Pages {
     pub(crate) fn scattered(count: u64, base: u64) -> Self {
         Pages {
             pages: (0..count).map(|n| base + n * 2 * PAGE).collect(),
-            bytes: vec![0; (count * PAGE) as usize],
+            bytes: vec![PageBytes::ZERO; count as usize],
         }
     }
 }
@@ -74,7 +84,7 @@ impl Pages {
 // SAFETY: the vectors are never changed while the object lives; copies are checked against their bounds by the caller.
 unsafe impl DmaObject for Pages {
     fn view(&self) -> View<'_> {
-        match PageList::new(&self.pages, PAGE, 0, self.bytes.len() as u64) {
+        match PageList::new(&self.pages, PAGE, 0, self.bytes.len() as u64 * PAGE) {
             Some(list) => View::Pages(list),
             None => View::Extents(&[]),
         }
@@ -82,7 +92,9 @@ unsafe impl DmaObject for Pages {
 
     unsafe fn copy_out(&self, offset: u64, to: *mut u8, length: u64) {
         // SAFETY: the caller names bytes of the object and memory of its own.
-        unsafe { self.bytes.as_ptr().add(offset as usize).copy_to_nonoverlapping(to, length as usize) }
+        unsafe {
+            self.bytes.as_ptr().cast::<u8>().add(offset as usize).copy_to_nonoverlapping(to, length as usize)
+        }
     }
 
     unsafe fn copy_in(&self, offset: u64, from: *const u8, length: u64) {
@@ -90,6 +102,7 @@ unsafe impl DmaObject for Pages {
         unsafe {
             self.bytes
                 .as_ptr()
+                .cast::<u8>()
                 .cast_mut()
                 .add(offset as usize)
                 .copy_from_nonoverlapping(from, length as usize)

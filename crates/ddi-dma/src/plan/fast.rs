@@ -1,11 +1,11 @@
 //! The common case: an object that goes as it lies, in one list.
 //!
 //! One pass that merges neighbours and gathers in a register or two whether something is out of reach. What it cannot
-//! vouch for it leaves to the careful stages; it neither copies nor cuts.
+//! vouch for it leaves to the careful stages; it does not cut, and copies all or nothing.
 
 use alloc::vec::Vec;
 
-use super::Engine;
+use super::{Budget, Engine};
 use crate::object::{Cookie, Extent, PageList, View};
 
 /// Addresses and sizes from here on might overflow; they take the careful way.
@@ -23,6 +23,16 @@ pub(super) fn merge(view: View<'_>, engine: &Engine, cookies: &mut Vec<Cookie>) 
         View::Extents(extents) => merge_extents(extents, engine, cookies)?,
     };
     (length <= engine.list_max && cookies.len() as u64 <= engine.list_cookies).then_some(length)
+}
+
+/// The length of an object of which no byte is reachable and that one copied cookie holds.
+#[inline(never)]
+pub(super) fn one_copy(view: View<'_>, engine: &Engine, budget: Budget) -> Option<u64> {
+    let View::Pages(PageList { pages, page_size, length, .. }) = view else { return None };
+    let most = engine.cookie_max.min(engine.list_max).min(budget.bytes).min(budget.room);
+    // A page that is partly reachable has an address or a last byte without these bits.
+    let far = |page: &u64| page & engine.reach_mask & !(page_size - 1) != 0;
+    (length >= engine.min && length > 0 && length <= most && pages.iter().all(far)).then_some(length)
 }
 
 /// An object in one run.
@@ -120,7 +130,9 @@ fn merge_pages(list: PageList<'_>, engine: &Engine, cookies: &mut Vec<Cookie>) -
     let fits = page_size >= engine.page_least
         && page_size - 1 <= engine.boundary
         && length.wrapping_sub(1) < engine.cookie_max.min(CAREFUL)
-        && (first | offset) & engine.align_mask == 0;
+        && (first | offset) & engine.align_mask == 0
+        // An object that starts out of reach would be merged in vain.
+        && first & engine.reach_mask == 0;
     if !fits {
         return None;
     }

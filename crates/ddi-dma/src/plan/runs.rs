@@ -65,22 +65,34 @@ pub(super) fn collect(
     runs: &mut Vec<Run>,
 ) -> Result<u64, PlanError> {
     runs.clear();
+    let length = view.length().filter(|length| *length < TOO_LONG);
+    let length = length.ok_or(PlanError::Wraps { address: 0, size: u64::MAX })?;
+    let (lo, hi) = match copying {
+        Copying::Unreachable => (engine.attr().addr_lo, engine.attr().addr_hi),
+        Copying::Everything => (u64::MAX, 0),
+    };
     let mut into = Runs { runs, boundary: engine.boundary, offset: 0 };
-    let (lo, hi) = (engine.attr().addr_lo, engine.attr().addr_hi);
+    let mut unreachable = 0;
     for Extent { address, size } in view.extents() {
-        let wraps = PlanError::Wraps { address, size };
-        let last = address.checked_add(size - 1).ok_or(wraps)?;
-        into.offset.checked_add(size).ok_or(wraps)?;
-        let (from, to) = (address.max(lo), last.min(hi));
-        if from > to || copying == Copying::Everything {
-            into.copied(size);
+        let last = address.wrapping_add(size - 1);
+        if last < address {
+            return Err(PlanError::Wraps { address, size });
+        }
+        if last < lo || address > hi {
+            unreachable += size;
             continue;
         }
-        into.copied(from - address);
-        into.direct(from, to - from, last - to);
+        let (from, to) = (address.max(lo), last.min(hi));
+        into.copied(unreachable + (from - address));
+        into.direct(from, to - from);
+        unreachable = last - to;
     }
-    Ok(into.offset)
+    into.copied(unreachable);
+    Ok(length)
 }
+
+/// Objects of this many bytes and more are refused, so that no sum of sizes overflows.
+const TOO_LONG: u64 = 1 << 62;
 
 impl Runs<'_> {
     fn copied(&mut self, size: u64) {
@@ -90,8 +102,8 @@ impl Runs<'_> {
         }
     }
 
-    /// Adds `size_less_one + 1` direct bytes, cut at boundaries, then `copied_after` copied ones.
-    fn direct(&mut self, mut address: u64, size_less_one: u64, copied_after: u64) {
+    /// Adds `size_less_one + 1` direct bytes, cut at boundaries.
+    fn direct(&mut self, mut address: u64, size_less_one: u64) {
         let mut left = size_less_one;
         loop {
             // All sizes here are less one, so that a run may fill the whole address space.
@@ -114,7 +126,6 @@ impl Runs<'_> {
             left -= take + 1;
             address += take + 1;
         }
-        self.copied(copied_after);
     }
 }
 

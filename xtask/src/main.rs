@@ -1,0 +1,65 @@
+//! The project's own chores, run as `cargo xtask CHORE`.
+
+mod asan;
+mod counts;
+mod run;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use run::cargo;
+
+/// Checks, instruction counts and bare builds of ddi-dma.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// All checks that decide whether a change lands, in the order of their cost.
+    Ci,
+    /// Formatting, lints and documentation, warnings as errors.
+    Lint,
+    /// The core for machines without an operating system.
+    Bare,
+    /// Instructions of one bind + unbind under callgrind, against their bounds.
+    Counts,
+    /// The tests of core and simulated machines under the address sanitizer.
+    Asan,
+}
+
+/// Machines without an operating system for which the core must build.
+const BARE_TARGETS: [&str; 2] = ["x86_64-unknown-none", "riscv64gc-unknown-none-elf"];
+
+fn main() -> Result<()> {
+    match Arguments::parse().chore {
+        Chore::Ci => ci(),
+        Chore::Lint => lint(),
+        Chore::Bare => bare(),
+        Chore::Counts => counts::check(),
+        Chore::Asan => asan::test(),
+    }
+}
+
+fn ci() -> Result<()> {
+    lint()?;
+    bare()?;
+    counts::check()?;
+    asan::test()?;
+    cargo("test --workspace").run()
+}
+
+fn lint() -> Result<()> {
+    cargo("fmt --all --check").run()?;
+    cargo("clippy --workspace --all-targets -- -D warnings").run()?;
+    cargo("doc --workspace --no-deps --document-private-items").env("RUSTDOCFLAGS", "-D warnings").run()
+}
+
+fn bare() -> Result<()> {
+    for target in BARE_TARGETS {
+        cargo(&format!("build -p ddi-dma --target {target}")).run()?;
+    }
+    Ok(())
+}
