@@ -1,0 +1,107 @@
+//! Every device moves objects of every size class, both ways, from memory that lies awkwardly.
+
+mod common;
+
+use common::{Case, machine, round_trip};
+use ddi_dma::{BindFlags, BusConfig};
+use ddi_dma_sim::{BufferSpec, DEVICES, Fragmentation, Iommu, PageSize, Placement};
+
+const SIZES: [u64; 9] = [1, 511, 512, 513, 4096, 64 << 10, (64 << 10) + 1, (1 << 20) + 3, 5 << 20];
+
+fn all_sizes(page_size: PageSize, iommu: Iommu, specs: impl Fn(u64) -> BufferSpec, config: BusConfig) {
+    let machine = machine(SIZES.len() as u64, page_size, iommu);
+    for device in &DEVICES {
+        for length in SIZES {
+            let (spec, seed) = (specs(length), length);
+            let flags = BindFlags::PARTIAL;
+            round_trip(&machine, &Case { device: device.name, spec, config, flags, block: 7, seed });
+        }
+    }
+}
+
+#[test]
+fn scattered_pages() {
+    all_sizes(PageSize::Kib4, Iommu::Off, BufferSpec::new, BusConfig::default());
+}
+
+#[test]
+fn scattered_pages_behind_an_iommu() {
+    all_sizes(PageSize::Kib4, Iommu::on(), |length| BufferSpec::new(length).offset(3), BusConfig::default());
+}
+
+#[test]
+fn contiguous_pages_of_8_kib() {
+    let spec = |length| BufferSpec::new(length).fragmentation(Fragmentation::Contiguous).offset(8191);
+    all_sizes(PageSize::Kib8, Iommu::Off, spec, BusConfig::default());
+}
+
+#[test]
+fn runs_of_pages_of_8_kib_behind_an_iommu() {
+    let spec = |length| BufferSpec::new(length).fragmentation(Fragmentation::Mixed).offset(4097);
+    all_sizes(PageSize::Kib8, Iommu::on(), spec, BusConfig::default());
+}
+
+#[test]
+fn a_copy_buffer_of_one_page() {
+    let spec = |length| BufferSpec::new(length).offset(1000);
+    all_sizes(PageSize::Kib4, Iommu::Off, spec, BusConfig { copy_buffer_limit: 4096 });
+}
+
+#[test]
+fn a_copy_buffer_of_one_page_and_all_memory_above_4_gib() {
+    let spec = |length| BufferSpec::new(length).offset(1).placement(Placement::ABOVE_4G);
+    all_sizes(PageSize::Kib8, Iommu::Off, spec, BusConfig { copy_buffer_limit: 8192 });
+}
+
+#[test]
+fn what_is_reachable_is_not_copied() {
+    let machine = machine(3, PageSize::Kib4, Iommu::Off);
+    let reach = [
+        ("isa-sg-disk", Placement::BELOW_16M),
+        ("pci-disk", Placement::BELOW_4G),
+        ("pci64-disk", Placement::ANYWHERE),
+    ];
+    for (device, placement) in reach {
+        let spec = BufferSpec::new(1 << 20).placement(placement);
+        let (config, flags) = (BusConfig::default(), BindFlags::empty());
+        let case = Case { device, spec, config, flags, block: 1, seed: 1 };
+        let (written, read) = round_trip(&machine, &case);
+        assert_eq!((written.copied, read.copied), (0, 0), "{device}");
+        assert_eq!((written.cookies, written.windows), (256, 1), "{device}");
+    }
+}
+
+#[test]
+fn what_is_out_of_reach_is_copied() {
+    let machine = machine(4, PageSize::Kib4, Iommu::Off);
+    for device in ["isa-disk", "isa-sg-disk", "pci-disk", "latch-disk"] {
+        let spec = BufferSpec::new(300_000).placement(Placement::ABOVE_4G);
+        let (config, flags) = (BusConfig::default(), BindFlags::empty());
+        let (written, _) = round_trip(&machine, &Case { device, spec, config, flags, block: 1, seed: 1 });
+        assert_eq!(written.copied, 300_000, "{device}");
+    }
+}
+
+#[test]
+fn an_iommu_makes_one_cookie_of_scattered_pages() {
+    let machine = machine(5, PageSize::Kib4, Iommu::on());
+    for device in ["pci-disk", "pci64-disk", "latch-disk"] {
+        let spec = BufferSpec::new(1 << 20).offset(100);
+        let (config, flags) = (BusConfig::default(), BindFlags::ONE_LIST);
+        let (written, read) = round_trip(&machine, &Case { device, spec, config, flags, block: 1, seed: 1 });
+        assert_eq!((written.cookies, written.copied), (1, 0), "{device}");
+        assert_eq!((read.cookies, read.copied), (1, 0), "{device}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_transfer() {
+    let report = |seed| {
+        let machine = machine(seed, PageSize::Kib4, Iommu::Off);
+        let spec = BufferSpec::new(777_777).fragmentation(Fragmentation::Mixed).offset(77);
+        let (config, flags) = (BusConfig::default(), BindFlags::PARTIAL);
+        round_trip(&machine, &Case { device: "isa-sg-disk", spec, config, flags, block: 1, seed })
+    };
+    assert_eq!(report(11), report(11));
+    assert_ne!(report(11), report(12));
+}
