@@ -21,7 +21,15 @@ use crate::stats::{Ledger, Stats};
 ///
 /// # Examples
 ///
-/// See the crate's front page: a bus is made from a [`Nexus`] and hands out devices.
+/// ```
+/// use ddi_dma::{Bus, BusConfig};
+/// use ddi_dma_sim::{Machine, MachineConfig, NexusKind};
+///
+/// let machine = Machine::new(MachineConfig::default())?;
+/// let bus = Bus::new(machine.nexus(NexusKind::Pci), BusConfig { copy_buffer_limit: 0x10000 });
+/// assert_eq!(bus.device("disk").name(), "disk");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Bus {
     shared: Arc<BusShared>,

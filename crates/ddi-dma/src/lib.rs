@@ -1,4 +1,57 @@
-#![doc = "The Solaris DDI DMA model for device drivers."]
+//! The DMA framework of the Solaris DDI, for device drivers in Rust.
+//!
+//! A driver states once what its engine can do ([`DmaAttr`]), binds memory to a [`DmaHandle`], and gets [`Cookie`]s
+//! that the engine can take as they are, on every machine. The system copies what is out of reach, merges, cuts into
+//! windows and lists, and keeps views of memory the same.
+//!
+//! ```text
+//! device + DmaAttr -> DmaHandle -> bind -> Binding -> start -> InFlight -> windows -> lists -> cookies
+//! ```
+//!
+//! # Examples
+//!
+//! A disk on a simulated ISA bus reaches the first 16 MiB and has no scatter/gather list; the buffer lies in pages all
+//! over memory. The driver knows nothing of that:
+//!
+//! ```
+//! use ddi_dma::{BindFlags, Bus, BusConfig, Direction, Wait};
+//! use ddi_dma_sim::{BufferSpec, ISA_DISK_ATTR, Machine, MachineConfig, NexusKind, Register, csr};
+//!
+//! let machine = Machine::new(MachineConfig::default())?;
+//! let disk = machine.device("isa-disk")?;
+//! let mut buffer = machine.buffer(&BufferSpec::new(100_000))?;
+//! buffer.write(99_995, b"tail.")?;
+//!
+//! let bus = Bus::new(machine.nexus(NexusKind::Isa), BusConfig::default());
+//! let handle = bus.device("isa-disk").alloc_handle(&ISA_DISK_ATTR, Wait::DontWait)?;
+//! let mut flight = handle.bind(buffer, Direction::ToDevice, BindFlags::PARTIAL, Wait::DontWait)?.start();
+//! while let Some(window) = flight.next_window()? {
+//!     for list in window.lists() {
+//!         let [cookie] = list.cookies() else { unreachable!("sgllen is 1") };
+//!         disk.put(Register::Block, list.offset() / 512);
+//!         disk.put(Register::Address(0), cookie.address);
+//!         disk.put(Register::Size(0), cookie.size - 1);
+//!         disk.put(Register::Csr, csr::START_TRANSFER);
+//!         machine.run();
+//!     }
+//! }
+//! let (handle, buffer) = flight.complete().unbind();
+//! # let mut tail = [0; 5];
+//! # disk.read_medium(99_995, &mut tail)?;
+//! # assert_eq!(&tail, b"tail.");
+//! # drop((handle, buffer));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Names
+//!
+//! Functions of the DDI are found by their old names: search these pages for `ddi_dma_getwin`.
+//!
+//! # Bare machines
+//!
+//! The crate is `no_std` and needs `alloc`. Atomics come from `portable-atomic` and locks from `spin`, so that machines
+//! without 64-bit atomics can follow.
+
 #![no_std]
 extern crate alloc;
 #[cfg(test)]
