@@ -28,10 +28,92 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Transfer(TransferArgs),
     Plan(PlanArgs),
     Check(CheckArgs),
     Devices(DevicesArgs),
 }
+
+/// Write a file to a simulated disk and read it back, by DMA, and say what that took
+///
+/// A machine is built, with memory in pages that lie all over it. The file is written to the disk object by object,
+/// each in freshly scattered memory, and read back into other memory. The checksums of what was sent and of what came
+/// back are compared, and so are the bytes. The disk's engine has the limits that `ddi-dma devices` shows: it moves
+/// bytes by bus address alone, and an address that it cannot reach is a bus fault.
+#[derive(Debug, Args)]
+#[command(after_help = TRANSFER_EXAMPLES)]
+pub(crate) struct TransferArgs {
+    /// The file to transfer
+    #[arg(value_name = "FILE", required_unless_present = "list_devices")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// The disk: isa-disk, isa-sg-disk, pci-disk, latch-disk or pci64-disk
+    #[arg(long, value_name = "DEVICE", value_parser = devices::find, required_unless_present = "list_devices")]
+    pub(crate) device: Option<&'static DeviceSpec>,
+
+    /// List the devices with their attributes, and do nothing else
+    #[arg(long)]
+    pub(crate) list_devices: bool,
+
+    /// Memory of the machine: below 16 MiB first, half of the rest above 4 GiB
+    #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "6G")]
+    pub(crate) memory: u64,
+
+    /// Another seed scatters the pages otherwise; the same one does all the same
+    #[arg(long, value_name = "NUMBER", value_parser = number::parse, default_value = "1")]
+    pub(crate) seed: u64,
+
+    /// Memory that stands in for what the engine does not reach
+    #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "1052672")]
+    pub(crate) copy_buffer: u64,
+
+    /// How the objects are bound
+    #[arg(long, value_name = "FLAG,...", value_delimiter = ',', default_value = "partial,streaming")]
+    pub(crate) flags: Vec<Flag>,
+
+    /// How the pages of an object lie
+    #[arg(long, value_name = "LAYOUT", default_value = "scattered")]
+    pub(crate) layout: BufferLayout,
+
+    /// Where in its first page each object starts
+    #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "0")]
+    pub(crate) offset: u64,
+
+    /// Size of the machine's pages
+    #[arg(long, value_name = "SIZE", default_value = "4k")]
+    pub(crate) page_size: PageSize,
+
+    /// Whether an IOMMU stands between the PCI bus and memory
+    #[arg(long, value_name = "STATE", default_value = "off")]
+    pub(crate) iommu: IommuState,
+
+    /// Most bytes of one object
+    #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "4M")]
+    pub(crate) object: u64,
+
+    /// Where a disk of more than 64 MiB keeps its sectors, instead of the system's directory for temporary files
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) scratch: Option<PathBuf>,
+
+    /// Print a JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const TRANSFER_EXAMPLES: &str = "\
+Examples:
+  ddi-dma transfer movie.mkv --device isa-disk
+      nearly all pages are out of reach of an ISA engine: windows slide through the copy buffer
+  ddi-dma transfer movie.mkv --device pci-disk --iommu on --json
+      the IOMMU makes scattered pages contiguous for the device
+  ddi-dma transfer notes.txt --device latch-disk --layout contiguous --memory 64M --seed 7
+  ddi-dma transfer notes.txt --device isa-disk --flags one-list
+      an error, where an object takes more than one list
+
+The JSON object has verified, device, bytes, windows, lists, cookies, copied_bytes (both ways together), seconds,
+sha256, write and read (each way by itself), reasons, and error where there was one.
+
+Exit status: 0 only where what came back is what was sent.";
 
 /// Show the windows, lists and cookies that memory becomes, and why
 ///
@@ -166,6 +248,13 @@ pub(crate) struct OptionalSource {
     pub(crate) attr: Option<PathBuf>,
 }
 
+impl TransferArgs {
+    /// How the outcome is printed.
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
+}
+
 impl PlanArgs {
     /// How the plan is printed.
     pub(crate) fn format(&self) -> Format {
@@ -232,6 +321,24 @@ impl PageSize {
             PageSize::Kib8 => 8192,
         }
     }
+}
+
+/// How the pages of an object lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BufferLayout {
+    /// Side by side
+    Contiguous,
+    /// Each elsewhere
+    Scattered,
+    /// In runs of 1 to 16 pages, each run elsewhere
+    Mixed,
+}
+
+/// Whether there is an IOMMU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IommuState {
+    On,
+    Off,
 }
 
 /// How pages lie.

@@ -11,6 +11,7 @@ mod placing;
 mod reasons;
 mod shape;
 mod table;
+mod transfer;
 mod vacancy;
 
 use std::io::{self, Write};
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
             Some(source) => jsonl::run(source),
             None => table::run(&args),
         },
+        cli::Command::Transfer(args) => transfer::run(&args),
         cli::Command::Check(args) => check::run(&args),
         cli::Command::Devices(_) => devices::run(),
     };
