@@ -5,8 +5,8 @@ mod common;
 use common::{STALE, assert_guards, machine, pattern, set_guards};
 use ddi_dma::{BindErrorKind, BindFlags, BusConfig, Direction, Resource};
 use ddi_dma_sim::{
-    BufferSpec, DEVICES, DiskDriver, ErrorCode, Explain, Injection, Interrupt, Iommu, Machine, MachineConfig,
-    PageSize, Placement, SECTOR, TransferErrorKind,
+    BufferSpec, DEVICES, DeviceAccess, DiskDriver, ErrorCode, Explain, FaultKind, Injection, Interrupt,
+    Iommu, Machine, MachineConfig, NexusKind, PageSize, Placement, SECTOR, TransferErrorKind,
 };
 
 #[test]
@@ -151,6 +151,38 @@ fn start_and_intr_work_step_by_step() {
     assert_eq!(interrupts, report.lists, "one interrupt a list");
     assert_eq!(report.lists, 10, "ten scattered pages, and no list");
     assert!(!report.explanation.expect("asked for").notes.is_empty());
+}
+
+#[test]
+fn an_interrupt_that_is_lost_is_noticed() {
+    let machine = machine(28, PageSize::Kib4, Iommu::Off);
+    let mut driver = DiskDriver::new(&machine, "pci-disk", BusConfig::default()).expect("attached");
+    driver.disk().inject(Injection::LostInterrupt);
+    let buffer = machine.buffer(&BufferSpec::new(512)).expect("memory");
+    let error = driver.read(0, buffer, BindFlags::empty()).expect_err("nobody tells the end");
+    assert!(matches!(error.kind, TransferErrorKind::NoInterrupt { device: "pci-disk" }), "{error}");
+    driver.read(0, error.object, BindFlags::empty()).expect("goes on");
+}
+
+#[test]
+fn a_bus_fault_comes_through_to_the_caller() {
+    let machine = machine(29, PageSize::Kib4, Iommu::on());
+    // Bound on the ISA bus, the cookies are physical addresses, which mean nothing behind the IOMMU.
+    let wrong = ddi_dma::Bus::new(machine.isa().clone(), BusConfig::default());
+    let disk = machine.device("pci-disk").expect("a device");
+    let mut driver = DiskDriver::on_bus(disk, &wrong).expect("attached");
+    let mut buffer = machine.buffer(&BufferSpec::new(1000)).expect("memory");
+    buffer.write(0, &pattern(1000, 1)).expect("inside");
+    let error = driver.write(5, buffer, BindFlags::empty()).expect_err("nothing is mapped");
+    match error.kind {
+        TransferErrorKind::Device { code: ErrorCode::BusFault, fault: Some(fault), moved: 0, .. } => {
+            assert_eq!((fault.kind, fault.access), (FaultKind::Unmapped, DeviceAccess::Read));
+        }
+        other => panic!("{other}"),
+    }
+    assert!(error.to_string().contains("bus fault at 0x"), "{error}");
+    assert_eq!(machine.counters(NexusKind::Pci).faults, 1);
+    assert_eq!(error.object.to_vec(), pattern(1000, 1));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ddi_dma_sim::{BufferSpec, DEVICES, Fragmentation, Iommu, PageSize, Placement
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn bytes_arrive_and_nothing_else_changes(

@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{Case, machine, round_trip};
-use ddi_dma::{BindFlags, BusConfig};
-use ddi_dma_sim::{BufferSpec, DEVICES, Fragmentation, Iommu, PageSize, Placement};
+use common::{Case, machine, pattern, round_trip};
+use ddi_dma::{BindFlags, Bus, BusConfig};
+use ddi_dma_sim::{BufferSpec, DEVICES, DiskDriver, Fragmentation, Iommu, NexusKind, PageSize, Placement};
 
 const SIZES: [u64; 9] = [1, 511, 512, 513, 4096, 64 << 10, (64 << 10) + 1, (1 << 20) + 3, 5 << 20];
 
@@ -104,4 +104,33 @@ fn the_same_seed_gives_the_same_transfer() {
     };
     assert_eq!(report(11), report(11));
     assert_ne!(report(11), report(12));
+}
+
+#[test]
+fn drivers_on_one_bus_do_not_disturb_each_other() {
+    let machine = machine(6, PageSize::Kib4, Iommu::on());
+    let config = BusConfig { copy_buffer_limit: 64 << 10 };
+    let isa = Bus::new(machine.nexus(NexusKind::Isa), config);
+    let pci = Bus::new(machine.nexus(NexusKind::Pci), config);
+    std::thread::scope(|scope| {
+        for (seed, disk) in (1..).zip(machine.devices()) {
+            let bus = if disk.spec().nexus == NexusKind::Isa { &isa } else { &pci };
+            let machine = &machine;
+            scope.spawn(move || {
+                let mut driver = DiskDriver::on_bus(disk, bus).expect("attached");
+                for round in 0..20 {
+                    let bytes = pattern(70_000 + round, seed);
+                    let spec = BufferSpec::new(bytes.len() as u64).offset(round);
+                    let mut buffer = machine.buffer(&spec).expect("memory");
+                    buffer.write(0, &bytes).expect("inside");
+                    let (mut buffer, _) = driver.write(round, buffer, BindFlags::PARTIAL).expect("written");
+                    buffer.write(0, &vec![0; bytes.len()]).expect("inside");
+                    let (buffer, _) = driver.read(round, buffer, BindFlags::PARTIAL).expect("read");
+                    assert!(buffer.to_vec() == bytes, "{}", disk.spec().name);
+                }
+            });
+        }
+    });
+    drop((isa, pci));
+    assert_eq!(machine.memory().used(), 0);
 }

@@ -56,6 +56,8 @@ pub enum Injection {
         /// Bytes that it moves.
         after: u64,
     },
+    /// The transfer ends well, and its interrupt is lost.
+    LostInterrupt,
 }
 
 /// What a device did when it was let run.
@@ -122,6 +124,9 @@ impl Disk {
         let outcome = transfer.run(&state.registers);
         state.fault = outcome.fault;
         state.registers.end(outcome.error, outcome.residue);
+        if injection == Some(Injection::LostInterrupt) {
+            state.registers.csr &= !csr::INTERRUPTING;
+        }
         Stepped::Done
     }
 

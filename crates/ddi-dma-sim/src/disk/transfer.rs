@@ -85,7 +85,7 @@ impl Transfer<'_> {
     /// How many bytes more the injected mishap lets pass, and how it then ends the transfer.
     fn allowed(&self, moved: u64) -> (Stop, u64) {
         match self.injection {
-            None => (Stop::Short, u64::MAX),
+            None | Some(Injection::LostInterrupt) => (Stop::Short, u64::MAX),
             Some(Injection::ShortTransfer { after }) => (Stop::Short, after.saturating_sub(moved)),
             Some(Injection::MediumError { after }) => (Stop::Medium, after.saturating_sub(moved)),
         }

@@ -1,5 +1,6 @@
 //! Buffers: contiguous for the CPU, in pieces for everybody else.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -33,6 +34,12 @@ impl Placement {
     /// The addresses.
     pub fn range(self) -> RangeInclusive<u64> {
         self.lo..=self.hi
+    }
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}..={:#x}", self.lo, self.hi)
     }
 }
 
@@ -236,15 +243,22 @@ impl FrameList {
         let memory = Arc::clone(&self.memory);
         let mut frames = memory.frames();
         self.pages.reserve_exact((size / page_size).min(1 << 20) as usize);
-        let short = |frames: &Frames, asked| {
+        // `free` is what was free before this buffer took its first page.
+        let short = |frames: &Frames, taken: usize| {
             let free = frames.free_general(&range);
-            let (placement, allowed) = (spec.placement, frames.allowed());
-            MemoryError::Frames { asked, placement, free: free.total, largest: free.largest, allowed }
+            let taken = taken as u64 * page_size;
+            MemoryError::Frames {
+                asked: size,
+                placement: spec.placement,
+                free: free.total + taken,
+                largest: free.largest,
+                allowed: frames.allowed().saturating_add(taken),
+            }
         };
         if spec.fragmentation == Fragmentation::Contiguous {
             let request =
                 RunRequest { size, lo: *range.start(), hi: *range.end(), align: page_size, seg: u64::MAX };
-            let start = frames.run(&request).ok_or_else(|| short(&frames, size))?;
+            let start = frames.run(&request).ok_or_else(|| short(&frames, 0))?;
             self.pages.extend((start..start + size).step_by(page_size as usize));
             return Ok(());
         }
@@ -255,13 +269,9 @@ impl FrameList {
                 _ => 1,
             };
             let avoid = self.pages.last().map(|page| page + page_size);
-            let (start, count) = match frames.scatter(&range, most, avoid) {
-                Some(found) => found,
-                None => {
-                    // What was taken so far goes back when `self` is dropped, which needs the lock.
-                    return Err(short(&frames, left * page_size));
-                }
-            };
+            // What was taken so far goes back when the caller drops `self`.
+            let found = frames.scatter(&range, most, avoid);
+            let (start, count) = found.ok_or_else(|| short(&frames, self.pages.len()))?;
             self.pages.extend((0..count).map(|n| start + n * page_size));
             left -= count;
         }

@@ -5,11 +5,11 @@ mod frames;
 mod mapping;
 
 use std::fs::File;
+use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::{fmt, io};
 
 use rustix::fs::{FallocateFlags, MemfdFlags};
 
@@ -243,10 +243,4 @@ fn regions(ranges: &[Range<u64>], pool: u64) -> Vec<(Range<u64>, Purpose)> {
         regions.extend(parts.into_iter().filter(|(part, _)| !part.is_empty()));
     }
     regions
-}
-
-impl fmt::Display for Placement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}..={:#x}", self.lo, self.hi)
-    }
 }
