@@ -4,6 +4,8 @@ mod asan;
 mod counts;
 mod run;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use run::cargo;
@@ -33,13 +35,20 @@ enum Chore {
 /// Machines without an operating system for which the core must build.
 const BARE_TARGETS: [&str; 2] = ["x86_64-unknown-none", "riscv64gc-unknown-none-elf"];
 
-fn main() -> Result<()> {
-    match Arguments::parse().chore {
+fn main() -> ExitCode {
+    let done = match Arguments::parse().chore {
         Chore::Ci => ci(),
         Chore::Lint => lint(),
         Chore::Bare => bare(),
         Chore::Counts => counts::check(),
         Chore::Asan => asan::test(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

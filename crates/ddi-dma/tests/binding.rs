@@ -2,6 +2,8 @@
 
 mod toy;
 
+use std::ops::Bound::{Excluded, Included};
+
 use ddi_dma::plan::{PlanError, TooBig};
 use ddi_dma::{
     Addressing, AllocError, AttrError, AttrFlags, BindErrorKind, BindFlags, BurstSizes, Coherence, Direction,
@@ -161,7 +163,10 @@ fn sync_refuses_wrong_ranges_and_directions() {
     let outside = binding.sync(PAGE - 1..PAGE + 1, SyncFor::Cpu).unwrap_err();
     let range = SyncError::Range { from: PAGE - 1, to: PAGE + 1, window_from: 0, window_to: PAGE };
     assert_eq!(outside, range);
-    assert!(matches!(binding.sync(5..4, SyncFor::Cpu), Err(SyncError::Range { from: 5, to: 4, .. })));
+    assert!(matches!(
+        binding.sync((Included(5), Excluded(4)), SyncFor::Cpu),
+        Err(SyncError::Range { from: 5, to: 4, .. })
+    ));
     let wrong = SyncError::Direction { sync_for: SyncFor::Device, direction: Direction::FromDevice };
     assert_eq!(binding.sync(.., SyncFor::Device), Err(wrong));
     let (handle, object) = binding.unbind();
