@@ -64,7 +64,7 @@ pub(crate) struct Pages {
 /// A page's bytes, aligned as a page is.
 #[derive(Clone, Copy)]
 #[repr(align(4096))]
-pub(crate) struct PageBytes([u8; PAGE as usize]);
+pub(crate) struct PageBytes(#[expect(dead_code, reason = "reached by pointer alone")] [u8; PAGE as usize]);
 
 impl PageBytes {
     /// A page of zeroes.
