@@ -182,7 +182,7 @@ fn a_line_that_is_no_case_stops_nothing() {
     }
     let mapped = answers.iter().filter(|answer| answer["result"] == "mapped").count();
     assert_eq!(mapped, 2, "empty lines are no cases and no errors; good lines between bad ones are answered");
-    assert!(stderr.contains("10 of 12 lines are no cases"), "{stderr}");
+    assert!(stderr.contains("standard input: 10 of 12 lines are no cases"), "{stderr}");
 }
 
 #[test]

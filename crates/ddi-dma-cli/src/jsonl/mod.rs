@@ -30,15 +30,15 @@ struct Malformed {
 
 /// Answers every line of a file; `-` is the standard input.
 pub(crate) fn run(source: &Path) -> anyhow::Result<Outcome> {
-    let name = source.display();
-    let input: Box<dyn BufRead> = if source == Path::new("-") {
-        Box::new(io::stdin().lock())
+    let (name, input): (String, Box<dyn BufRead>) = if source == Path::new("-") {
+        ("standard input".to_owned(), Box::new(io::stdin().lock()))
     } else {
+        let name = source.display().to_string();
         let file = File::open(source).with_context(|| format!("cannot open {name}"))?;
-        Box::new(BufReader::with_capacity(1 << 16, file))
+        (name, Box::new(BufReader::with_capacity(1 << 16, file)))
     };
     let mut output = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let count = answer_all(input, &mut output, &name.to_string())?;
+    let count = answer_all(input, &mut output, &name)?;
     output.flush().context("cannot write the plans")?;
     if count.malformed == 0 {
         return Ok(Outcome::Good);
