@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use super::runs::{Run, Source};
-use super::{Budget, Engine};
+use super::{Budget, Engine, layout};
 
 /// A position in the object, with the run that holds the byte there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +113,10 @@ impl<'a> Cutter<'a> {
     pub(super) fn frontier(&self, start: Place) -> Frontier<'a> {
         Frontier {
             runs: self.runs,
+            engine: self.engine,
             at: start,
-            cookie_max: self.engine.cookie_max,
+            room: self.budget.room,
+            end: 0,
             cookies: self.engine.list_cookies,
             bytes: self.engine.list_max,
             copied: self.budget.bytes,
@@ -153,49 +155,37 @@ impl<'a> Cutter<'a> {
 /// The positions that a list reaches, cookie by cookie.
 pub(super) struct Frontier<'a> {
     runs: &'a [Run],
+    engine: &'a Engine,
     at: Place,
-    cookie_max: u64,
+    /// Bytes that a window's copy run may have, and has.
+    room: u64,
+    end: u64,
     /// Cookies, bytes and copied bytes that are left.
     cookies: u64,
     bytes: u64,
     copied: u64,
 }
 
-impl Frontier<'_> {
-    /// The run that is next, and its kind.
-    fn piece(&self) -> Option<(Source, u64)> {
-        self.runs.get(self.at.run).map(|run| (run.source, run.end()))
-    }
-}
-
 impl Iterator for Frontier<'_> {
     type Item = Place;
 
     fn next(&mut self) -> Option<Place> {
-        let start = self.at.at;
-        let (source, _) = self.piece()?;
+        let run = self.runs.get(self.at.run)?;
         self.cookies = self.cookies.checked_sub(1)?;
-        let mut room = self.cookie_max;
-        while let Some((kind, end)) = self.piece() {
-            if kind != source || (kind == Source::Direct && self.at.at > start) {
-                break;
-            }
-            let copied = if kind == Source::Copied { self.copied } else { u64::MAX };
-            let take = (end - self.at.at).min(room).min(self.bytes).min(copied);
-            self.at.at += take;
-            self.bytes -= take;
-            room -= take;
-            if kind == Source::Copied {
-                self.copied -= take;
-            }
-            if self.runs.get(self.at.run).is_some_and(|run| run.end() == self.at.at) {
-                self.at.run += 1;
-            }
-            if take == 0 || room == 0 {
-                break;
+        let mut take = (run.end() - self.at.at).min(self.engine.cookie_max).min(self.bytes);
+        if run.source == Source::Copied {
+            take = layout::fit(self.end, take.min(self.copied), self.room, self.engine);
+            self.copied -= take;
+            if self.room != u64::MAX {
+                self.end = layout::slot(self.end, take, self.engine).saturating_add(take);
             }
         }
-        (self.at.at > start).then_some(self.at)
+        self.bytes -= take;
+        self.at.at += take;
+        if self.at.at == run.end() {
+            self.at.run += 1;
+        }
+        (take > 0).then_some(self.at)
     }
 }
 
@@ -217,6 +207,14 @@ pub(super) fn last_common(granule: u64, offset: u64, step: u64, high: u64) -> Op
     let most = high / granule;
     let back = most.wrapping_sub(wanted) & mask;
     most.checked_sub(back)?.checked_mul(granule)
+}
+
+/// The first multiple of `granule` in the run, at least `low`, at which a direct cookie may start.
+pub(super) fn first_common(granule: u64, run: &Run, step: u64, low: u64) -> Option<u64> {
+    let start = run.offset.checked_add(run.address.wrapping_neg() & (step - 1))?;
+    let period = granule.checked_mul(step / step.min(granule & granule.wrapping_neg()))?;
+    let high = low.max(start).checked_add(period - 1)?;
+    last_common(granule, start, step, high).filter(|at| *at < run.end())
 }
 
 #[cfg(test)]

@@ -1,58 +1,58 @@
 //! From runs and cuts to cookies: each list's pieces, split where they are larger than a cookie may be.
 
-use alloc::vec::Vec;
-
 use super::cuts::{Cut, Cutter, Stuck};
-use super::runs::{Run, Source, push_copied};
+use super::join::Joined;
+use super::runs::{Run, Source};
 use super::{CopyPiece, ListSpan, Plan};
 use crate::object::Cookie;
 
 /// Writes cookies, copy pieces and lists of all cuts into the plan.
 pub(super) fn emit(cutter: &Cutter<'_>, cuts: &[Cut], plan: &mut Plan) -> Result<(), Stuck> {
     plan.clear();
-    let mut pieces = Vec::new();
     for cut in cuts {
-        list_pieces(cutter, cut, &mut pieces);
         let first = plan.cookies.len();
-        for piece in &pieces {
-            split(cutter, piece, plan)?;
+        let runs = cutter.runs.get(cut.start.run..).unwrap_or(&[]);
+        for run in runs.iter().take_while(|run| run.offset < cut.end) {
+            split(cutter, &run.part(cut.start.at, cut.end), plan)?;
         }
         if (plan.cookies.len() - first) as u64 > cutter.engine.list_cookies {
             return Err(Stuck);
         }
-        plan.lists.push(ListSpan {
-            offset: cut.start.at,
-            length: cut.end - cut.start.at,
-            cookies_end: plan.cookies.len(),
-            copies_end: plan.copies.len(),
-        });
+        plan.end_list(cut.start.at, cut.end);
     }
     Ok(())
 }
 
-/// The stretches of one list, the join copied, copied neighbours in one.
-fn list_pieces(cutter: &Cutter<'_>, cut: &Cut, pieces: &mut Vec<Run>) {
-    pieces.clear();
-    let runs = cutter.runs.get(cut.start.run..).unwrap_or(&[]);
-    for run in runs.iter().take_while(|run| run.offset < cut.end) {
-        let whole = run.part(cut.start.at, cut.end);
-        let (from, to) =
-            (cut.join.start.clamp(whole.offset, whole.end()), cut.join.end.clamp(whole.offset, whole.end()));
-        if whole.source == Source::Copied || from >= to {
-            push(pieces, whole);
-            continue;
+/// Writes the cookies of a search into the plan.
+pub(super) fn emit_joined(cutter: &Cutter<'_>, joined: &[Joined], plan: &mut Plan) {
+    plan.clear();
+    let mut next = joined.iter().skip(1);
+    for cookie in joined {
+        let run = cutter.runs.get(cookie.run);
+        let address = run.map_or(0, |run| run.address.wrapping_add(cookie.at - run.offset));
+        plan.add_cookie(Run { offset: cookie.at, size: cookie.size, address, source: cookie.source });
+        if next.next().is_none_or(|next| next.list != cookie.list) {
+            plan.end_list(cookie.list, cookie.at + cookie.size);
         }
-        push(pieces, whole.part(whole.offset, from));
-        push_copied(pieces, from, to - from);
-        push(pieces, whole.part(to, whole.end()));
     }
 }
 
-fn push(pieces: &mut Vec<Run>, piece: Run) {
-    match piece {
-        Run { size: 0, .. } => {}
-        Run { source: Source::Copied, offset, size, .. } => push_copied(pieces, offset, size),
-        direct => pieces.push(direct),
+impl Plan {
+    fn end_list(&mut self, start: u64, end: u64) {
+        self.lists.push(ListSpan {
+            offset: start,
+            length: end - start,
+            cookies_end: self.cookies.len(),
+            copies_end: self.copies.len(),
+        });
+    }
+
+    fn add_cookie(&mut self, cookie: Run) {
+        let Run { offset, size, address, source } = cookie;
+        if source == Source::Copied {
+            self.copies.push(CopyPiece { offset, size, place: 0, cookie: self.cookies.len() });
+        }
+        self.cookies.push(Cookie { address, size });
     }
 }
 
@@ -74,15 +74,7 @@ fn split(cutter: &Cutter<'_>, piece: &Run, plan: &mut Plan) -> Result<(), Stuck>
         if take < engine.min || (take < left && !take.is_multiple_of(step)) {
             return Err(Stuck);
         }
-        if piece.source == Source::Copied {
-            plan.copies.push(CopyPiece {
-                offset: piece.offset + done,
-                size: take,
-                place: 0,
-                cookie: plan.cookies.len(),
-            });
-        }
-        plan.cookies.push(Cookie { address: piece.address.wrapping_add(done), size: take });
+        plan.add_cookie(piece.part(piece.offset + done, piece.offset + done + take));
         done += take;
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! Where the next cookie may end: the few places that a good plan needs.
 
-use super::Engine;
 use super::cuts::{Cutter, first_common, last_common};
 use super::join::Way;
 use super::runs::{Run, Source};
+use super::{Engine, layout};
 
 /// Candidate ends of one cookie, in no order.
 pub(super) struct Ends {
@@ -15,13 +15,14 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    const MOST: usize = 24;
+    const MOST: usize = 40;
 
     /// The ends of a cookie of this kind behind `way`.
     pub(super) fn of(cutter: &Cutter<'_>, way: &Way, source: Source) -> Ends {
         let Engine { min, cookie_max, list_max, .. } = *cutter.engine;
         let low = way.at.saturating_add(min);
-        let high = way.at.saturating_add(cookie_max).min(way.list.saturating_add(list_max)).min(cutter.length);
+        let high =
+            way.at.saturating_add(cookie_max).min(way.list.saturating_add(list_max)).min(cutter.length);
         let mut ends = Ends { ends: [0; Self::MOST], count: 0, low, high };
         let Some(run) = cutter.runs.get(way.run) else { return ends };
         match source {
@@ -57,29 +58,50 @@ impl Ends {
         self.add(Some(self.high));
         let high = self.high;
         let behind = run.end().saturating_sub(min).min(high);
+        if self.high == run.end() && undemanding(cutter, way, run) {
+            return;
+        }
         // Not the whole run: go on in it, aligned, with enough left for a cookie.
         let on = behind.saturating_sub(way.at) & !align_mask;
         self.add(Some(way.at + on));
-        // The list ends here: on the last granule, or where the next list needs no join.
+        // Where few sizes are legal, the smallest makes the difference that the largest cannot.
+        if cutter.engine.cookie_max.min(cutter.engine.list_max) < min.saturating_mul(4) {
+            self.add(self.low.checked_next_multiple_of(granule));
+            self.add(Some(way.at + min.next_multiple_of(step)));
+        }
+        // The list ends here: on the last granule, or where the next list needs no join, or a short one.
         self.add(Some(high - high % granule));
         self.add(Some(behind - behind % granule));
         self.add(last_common(granule, way.at, step, behind));
-        // Something is left to what follows, so that it is long enough.
-        self.leave_for_next(cutter, way, run);
-        self.add(cutter.length.checked_sub(min));
-        self.add(way.list.saturating_add(cutter.engine.list_max).checked_sub(min));
+        let start = way.at + ((high - way.at) & !align_mask);
+        self.add(Some(start - start % granule));
+        if min > 1 {
+            self.leave_to_next(cutter, way, run);
+        }
     }
 
-    /// Ends that leave the copied cookie behind this run just what it lacks.
-    fn leave_for_next(&mut self, cutter: &Cutter<'_>, way: &Way, run: &Run) {
-        let Engine { granule, min, .. } = *cutter.engine;
-        if min > 1 {
-            let next = cutter.runs.get(way.run + 1);
-            let start = next.and_then(|next| first_start(next, run.end(), cutter.engine));
-            self.add(start.and_then(|start| start.checked_sub(min)));
-            self.add(next.and_then(|next| next.end().checked_sub(min)));
-            self.add(run.end().checked_next_multiple_of(granule).and_then(|end| end.checked_sub(min)));
+    /// Adds ends that leave to a copied cookie behind this one just what it lacks.
+    fn leave_to_next(&mut self, cutter: &Cutter<'_>, way: &Way, run: &Run) {
+        let Engine { granule, min, list_max, .. } = *cutter.engine;
+        let length = cutter.length;
+        let nearest = run.end().max(self.low.saturating_add(min));
+        let behind = cutter.runs.get(way.run + 1..).unwrap_or(&[]);
+        for next in behind.iter().take(4).take_while(|next| next.offset < nearest.saturating_add(min)) {
+            self.leave(first_start(next, nearest, cutter.engine), min, granule);
+            self.leave(Some(next.end()), min, granule);
+            self.leave(Some(next.end()), 2 * min, granule);
         }
+        self.leave(Some(length), min, granule);
+        self.leave(Some(length), 2 * min, granule);
+        self.leave(self.high.checked_next_multiple_of(granule), min, granule);
+        self.leave(Some(way.list.saturating_add(list_max)), min, granule);
+    }
+
+    /// Adds the end `min` bytes before `stop`, and the granule before it.
+    fn leave(&mut self, stop: Option<u64>, min: u64, granule: u64) {
+        let end = stop.and_then(|stop| stop.checked_sub(min));
+        self.add(end);
+        self.add(end.map(|end| end - end % granule));
     }
 
     fn copied(&mut self, cutter: &Cutter<'_>, way: &Way, run: &Run) {
@@ -87,10 +109,11 @@ impl Ends {
         let address = run.address.wrapping_add(way.at - run.offset);
         let left = run.end() - way.at;
         let goes = run.source == Source::Direct && address & align_mask == 0;
-        if goes && left >= min && left > granule {
+        if self.high < self.low || goes && left >= 2 * min && left > granule {
             return;
         }
-        self.high = self.high.min(way.at.saturating_add(cutter.budget.bytes - way.buffered));
+        let most = (self.high - way.at).min(cutter.budget.bytes - way.buffered);
+        self.high = way.at + layout::fit(way.end, most, cutter.budget.room, cutter.engine);
         if self.high < self.low {
             return;
         }
@@ -101,16 +124,35 @@ impl Ends {
         self.add(Some(low));
         self.add(cutter.length.checked_sub(min));
         let first = if low < run.end() { way.run } else { cutter.place(low).run };
-        for run in cutter.runs.get(first..).unwrap_or(&[]).iter().take(3) {
-            self.add(first_start(run, low, cutter.engine));
+        for run in cutter.runs.get(first..).unwrap_or(&[]).iter().take(8) {
+            let start = first_start(run, low, cutter.engine);
+            self.add(start);
             self.add(Some(run.end()));
             self.add(run.end().checked_sub(min));
             if run.source == Source::Direct {
-                let start = low.max(run.offset);
-                self.add(first_common(granule, run, align_mask + 1, start));
+                self.add(first_common(granule, run, align_mask + 1, low.max(run.offset)));
+            }
+            // Here bytes can go as they lie again.
+            if start.is_some_and(|start| run.end() - start >= 2 * min.max(granule)) {
+                break;
             }
         }
     }
+}
+
+/// Whether nothing is gained by ending before the end of this run: the list has room for what follows, and that
+/// needs nothing from this run.
+fn undemanding(cutter: &Cutter<'_>, way: &Way, run: &Run) -> bool {
+    let Engine { granule, min, align_mask, list_cookies, list_max, .. } = *cutter.engine;
+    let Some(next) = cutter.runs.get(way.run + 1) else { return true };
+    let period =
+        granule.saturating_mul((align_mask + 1) / (granule & granule.wrapping_neg()).min(align_mask + 1));
+    let suits = next.size >= 2 * min && next.address & align_mask == 0;
+    let whole = next.size.max(period).saturating_add(min);
+    let fits = run.end() - way.list <= list_max.saturating_sub(whole);
+    let buffered = next.source == Source::Copied
+        && cutter.budget.bytes.saturating_sub(way.buffered) < next.size.saturating_add(min);
+    suits && fits && !buffered && next.size >= period && list_cookies - way.used > 2
 }
 
 /// The first place in the run, not before `low`, at which a direct cookie may start.

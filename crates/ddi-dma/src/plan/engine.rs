@@ -20,20 +20,10 @@ pub struct Engine {
     pub(super) min: u64,
     pub(super) granule: u64,
     pub(super) list_cookies: u64,
-    pub(super) shape: Shape,
     /// The smallest page that is always a legal cookie: the larger of align and minxfer.
     pub(super) page_least: u64,
     /// Bits that no reachable address has, where that tells reach exactly (0..=2^n-1, n < 62); otherwise 0.
     pub(super) reach_mask: u64,
-}
-
-/// Whether pieces of an object may have to be joined before they suit the engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// Any reachable run is a legal cookie, however short and wherever it starts.
-    Any,
-    /// Alignment or minxfer asks something of every cookie.
-    Demanding,
 }
 
 impl Engine {
@@ -72,7 +62,6 @@ impl Engine {
             min: u64::from(attr.minxfer),
             granule,
             list_cookies: if attr.sgllen == DmaAttr::UNLIMITED { u64::MAX } else { u64::from(attr.sgllen) },
-            shape: if attr.align == 1 && attr.minxfer == 1 { Shape::Any } else { Shape::Demanding },
         })
     }
 

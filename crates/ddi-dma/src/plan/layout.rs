@@ -40,6 +40,31 @@ pub(super) fn windows(
     Ok(())
 }
 
+/// Where in the copy run a copied cookie stands, if the bytes before `end` are taken.
+pub(super) fn slot(end: u64, size: u64, engine: &Engine) -> u64 {
+    let boundary = engine.attr().seg;
+    let place = end.saturating_add(engine.align_mask) & !engine.align_mask;
+    if (place ^ place.saturating_add(size.saturating_sub(1))) & !boundary == 0 {
+        return place;
+    }
+    (place | boundary | engine.align_mask).saturating_add(1)
+}
+
+/// The most bytes, up to `size`, that one copied cookie can take of the room behind `end`.
+pub(super) fn fit(end: u64, size: u64, room: u64, engine: &Engine) -> u64 {
+    if room == u64::MAX {
+        return size;
+    }
+    let whole = size.min(room.saturating_sub(slot(end, size, engine)));
+    if whole > 0 {
+        return whole;
+    }
+    // Not behind the next boundary, but maybe before it.
+    let place = slot(end, 1, engine);
+    size.min(room.saturating_sub(place))
+        .min((engine.attr().seg - (place & engine.attr().seg)).saturating_add(1))
+}
+
 /// A window that may still take lists.
 #[derive(Clone, Copy)]
 struct Open {
@@ -56,12 +81,8 @@ impl Open {
 
     /// The window with these copies added, which are placed behind those that it has.
     fn with(mut self, plan: &mut Plan, engine: &Engine, copies: core::ops::Range<usize>) -> Self {
-        let boundary = engine.attr().seg;
         for copy in plan.copies.get_mut(copies).unwrap_or(&mut []) {
-            let mut place = self.end.saturating_add(engine.align_mask) & !engine.align_mask;
-            if (place ^ place.saturating_add(copy.size - 1)) & !boundary != 0 {
-                place = (place | boundary | engine.align_mask).saturating_add(1);
-            }
+            let place = slot(self.end, copy.size, engine);
             copy.place = place;
             self.end = place.saturating_add(copy.size);
             self.copied += copy.size;

@@ -1,22 +1,24 @@
 //! The planner: a pure function from extents, attributes and a copy-buffer budget to windows, lists and cookies.
 //!
 //! It knows no nexus, no handle and no memory: only numbers. The stages stand in files of their own, in this order:
-//! [`fast`] merges an object that goes as it lies; [`runs`] tells what is out of reach; [`shape`] joins what
-//! alignment and minxfer forbid; [`cuts`] cuts lists and [`refine`] moves the cuts where that saves cookies;
-//! [`emit`] writes the cookies; [`layout`] groups lists into windows; [`explain`] says why.
+//! [`fast`] merges an object that goes as it lies; [`runs`] tells what is out of reach; [`cuts`] cuts lists and
+//! [`refine`] moves the cuts where that saves cookies; [`join`] plans what alignment, minxfer or granularity forbid
+//! to go as it lies, with the candidates of [`ends`]; [`emit`] writes the cookies; [`layout`] groups lists into
+//! windows; [`explain`] says why.
 //!
 //! Fewest bytes are copied, then fewest lists made, then fewest cookies. Where an object lies so awkwardly that no
 //! such plan is found, all of it is copied, window by window.
 
 mod cuts;
 mod emit;
+mod ends;
 mod engine;
 mod explain;
 mod fast;
+mod join;
 mod layout;
 mod refine;
 mod runs;
-mod shape;
 mod view;
 
 use alloc::vec::Vec;
@@ -24,8 +26,8 @@ use alloc::vec::Vec;
 use crate::object::{Cookie, View};
 use cuts::{Cut, Cutter, Stuck};
 pub use engine::Engine;
-use engine::Shape;
 pub use explain::{CopyReason, CutReason, Explanation, Note};
+use join::Joined;
 pub use runs::Source;
 use runs::{Copying, Run};
 pub use view::{List, Piece, Window};
@@ -180,6 +182,8 @@ pub struct Plan {
     windows: Vec<WindowSpan>,
     /// Bytes of the copy run that the largest window takes.
     room: u64,
+    /// Bytes of an object that goes as it lies, in one window of one list; 0 where `lists` and `windows` tell.
+    whole: u64,
     scratch: Scratch,
 }
 
@@ -187,8 +191,8 @@ pub struct Plan {
 #[derive(Debug, Default)]
 struct Scratch {
     raw: Vec<Run>,
-    shaped: Vec<Run>,
     cuts: Vec<Cut>,
+    joined: Vec<Joined>,
 }
 
 /// A copied cookie.
@@ -233,7 +237,8 @@ impl Plan {
             lists: Vec::new(),
             windows: Vec::new(),
             room: 0,
-            scratch: Scratch { raw: Vec::new(), shaped: Vec::new(), cuts: Vec::new() },
+            whole: 0,
+            scratch: Scratch { raw: Vec::new(), cuts: Vec::new(), joined: Vec::new() },
         }
     }
 
@@ -253,14 +258,14 @@ impl Plan {
         sliding: Sliding,
         lists: Lists,
     ) -> Result<(), PlanError> {
-        self.copies.clear();
-        self.lists.clear();
-        self.windows.clear();
         self.room = 0;
         if let Some(length) = fast::merge(view, engine, &mut self.cookies) {
-            let cookies_end = self.cookies.len();
-            self.lists.push(ListSpan { offset: 0, length, cookies_end, copies_end: 0 });
-            self.windows.push(WindowSpan { offset: 0, length, lists_end: 1, copies_end: 0 });
+            self.whole = length;
+            return Ok(());
+        }
+        self.clear();
+        if let Some(length) = fast::one_copy(view, engine, budget) {
+            self.copy_whole(length);
             return Ok(());
         }
         let made = self.make_carefully(view, engine, budget, sliding, lists);
@@ -268,6 +273,15 @@ impl Plan {
             self.clear();
         }
         made
+    }
+
+    /// One window of one list of one cookie, all of it copied.
+    fn copy_whole(&mut self, length: u64) {
+        self.cookies.push(Cookie { address: 0, size: length });
+        self.copies.push(CopyPiece { offset: 0, size: length, place: 0, cookie: 0 });
+        self.lists.push(ListSpan { offset: 0, length, cookies_end: 1, copies_end: 1 });
+        self.windows.push(WindowSpan { offset: 0, length, lists_end: 1, copies_end: 1 });
+        self.room = length;
     }
 
     /// Plans an object that needs cutting or copying.
@@ -311,7 +325,7 @@ impl Plan {
         copying: Copying,
         scratch: &mut Scratch,
     ) -> Result<(), Failure> {
-        let Scratch { raw, shaped, cuts } = scratch;
+        let Scratch { raw, cuts, joined } = scratch;
         let length = runs::collect(view, engine, copying, raw).map_err(Failure::Plan)?;
         let minxfer = engine.attr().minxfer;
         if length == 0 {
@@ -320,23 +334,32 @@ impl Plan {
         if length < u64::from(minxfer) {
             return Err(Failure::Plan(PlanError::TooSmall { length, minxfer }));
         }
-        let runs = match engine.shape {
-            Shape::Any => raw,
-            Shape::Demanding => {
-                shape::shape(raw, engine, shaped);
-                shaped
-            }
-        };
         let list_budget = match sliding {
             Sliding::Yes => budget,
-            Sliding::No => Budget::contiguous(u64::MAX),
+            Sliding::No => Budget { bytes: u64::MAX, room: u64::MAX },
         };
-        let cutter = Cutter { runs, engine, budget: list_budget, length };
-        let stuck = |Stuck| Failure::Stuck(length);
-        cutter.greedy(cuts).map_err(stuck)?;
-        refine::refine(&cutter, cuts);
-        emit::emit(&cutter, cuts, self).map_err(stuck)?;
+        let cutter = Cutter { runs: raw, engine, budget: list_budget, length };
+        self.cut(&cutter, cuts)
+            .or_else(|Stuck| self.join(&cutter, joined))
+            .map_err(|Stuck| Failure::Stuck(length))?;
         layout::windows(self, engine, budget, sliding).map_err(Failure::Plan)
+    }
+
+    /// Makes lists of runs that suit the engine as they are.
+    fn cut(&mut self, cutter: &Cutter<'_>, cuts: &mut Vec<Cut>) -> Result<(), Stuck> {
+        if !cutter.suits() {
+            return Err(Stuck);
+        }
+        cutter.greedy(cuts)?;
+        refine::refine(cutter, cuts);
+        emit::emit(cutter, cuts, self)
+    }
+
+    /// Makes lists of runs that must be joined.
+    fn join(&mut self, cutter: &Cutter<'_>, joined: &mut Vec<Joined>) -> Result<(), Stuck> {
+        join::join(cutter, joined)?;
+        emit::emit_joined(cutter, joined, self);
+        Ok(())
     }
 
     /// Gives the copied cookies their addresses: those of a copy run that starts at this bus address.
@@ -344,7 +367,7 @@ impl Plan {
     /// The run starts at a multiple of the attributes' align, and either at a multiple of seg + 1 or without crossing
     /// one; see [`room`](Self::room) for its size.
     pub fn place(&mut self, base: u64) {
-        for copy in &self.copies {
+        for copy in if self.whole > 0 { &[][..] } else { &self.copies } {
             if let Some(cookie) = self.cookies.get_mut(copy.cookie) {
                 cookie.address = base.wrapping_add(copy.place);
             }
@@ -359,30 +382,54 @@ impl Plan {
 
     /// Bytes of the object that go through the copy buffer, in all windows together.
     pub fn copied_bytes(&self) -> u64 {
-        self.copies.iter().map(|copy| copy.size).sum()
+        self.copies().iter().map(|copy| copy.size).sum()
     }
 
     /// Number of windows (`ddi_dma_numwin`).
     #[inline]
     pub fn window_count(&self) -> usize {
-        self.windows.len()
+        if self.whole > 0 { 1 } else { self.windows.len() }
     }
 
     /// The windows in object order.
     pub fn windows(&self) -> impl Iterator<Item = Window<'_>> {
-        (0..self.windows.len()).filter_map(|index| self.window(index))
+        (0..self.window_count()).filter_map(|index| self.window(index))
     }
 
     /// One window (`ddi_dma_getwin`), or `None` where there is none of this number.
     #[inline]
     pub fn window(&self, index: usize) -> Option<Window<'_>> {
-        let span = self.windows.get(index)?;
-        let (lists_from, copies_from) = match index.checked_sub(1).and_then(|before| self.windows.get(before))
-        {
-            Some(before) => (before.lists_end, before.copies_end),
-            None => (0, 0),
-        };
-        Some(Window::new(self, index, lists_from..span.lists_end, copies_from..span.copies_end))
+        let span = self.window_span(index)?;
+        let before = index.checked_sub(1).and_then(|before| self.window_span(before));
+        let (lists, copies) = before.map_or((0, 0), |before| (before.lists_end, before.copies_end));
+        Some(Window::new(self, index, lists..span.lists_end, copies..span.copies_end))
+    }
+
+    #[inline]
+    fn window_span(&self, index: usize) -> Option<WindowSpan> {
+        match self.whole {
+            0 => self.windows.get(index).copied(),
+            length => (index == 0).then_some(WindowSpan { offset: 0, length, lists_end: 1, copies_end: 0 }),
+        }
+    }
+
+    #[inline]
+    fn list_span(&self, index: usize) -> Option<ListSpan> {
+        match self.whole {
+            0 => self.lists.get(index).copied(),
+            length => (index == 0).then_some(ListSpan {
+                offset: 0,
+                length,
+                cookies_end: self.cookies.len(),
+                copies_end: 0,
+            }),
+        }
+    }
+
+    /// The copied cookies of all windows.
+    #[inline]
+    fn copies(&self) -> &[CopyPiece] {
+        if self.whole > 0 { &[] } else { &self.copies }
     }
 
     fn clear(&mut self) {
@@ -391,6 +438,7 @@ impl Plan {
         self.lists.clear();
         self.windows.clear();
         self.room = 0;
+        self.whole = 0;
     }
 }
 

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use super::cuts::{Cut, Cutter, Place};
 
 /// Steps after which the search is given up and the greedy cuts stand: some tens of milliseconds.
-const MOST_STEPS: usize = 4_000_000;
+const MOST_STEPS: usize = 1_000_000;
 
 /// A way to cover the object up to a place.
 #[derive(Clone, Copy)]
@@ -22,7 +22,7 @@ struct Reached {
 }
 
 /// Replaces greedy cuts by cuts that give as few lists and the fewest cookies.
-pub(super) fn refine(cutter: &Cutter<'_>, cuts: &mut Vec<Cut>) {
+pub(super) fn refine(cutter: &Cutter<'_>, cuts: &mut [Cut]) {
     let engine = cutter.engine;
     let least: u64 = cutter.runs.iter().map(|run| engine.cookies_for(run.size)).sum();
     if cuts.len() < 2 || engine.list_cookies == 1 || greedy_cookies(cutter, cuts) == least {

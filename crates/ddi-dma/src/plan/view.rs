@@ -27,12 +27,12 @@ impl<'a> Window<'a> {
 
     /// Where it starts in the object, in bytes.
     pub fn offset(&self) -> u64 {
-        self.plan.windows.get(self.index).map_or(0, |span| span.offset)
+        self.plan.window_span(self.index).map_or(0, |span| span.offset)
     }
 
     /// Its bytes.
     pub fn length(&self) -> u64 {
-        self.plan.windows.get(self.index).map_or(0, |span| span.length)
+        self.plan.window_span(self.index).map_or(0, |span| span.length)
     }
 
     /// The part of the object that it maps.
@@ -48,22 +48,28 @@ impl<'a> Window<'a> {
     /// Its scatter/gather lists in object order: one request to the engine each.
     #[inline]
     pub fn lists(&self) -> impl Iterator<Item = List<'a>> + use<'a> {
+        let window = *self;
+        (0..self.list_count()).filter_map(move |number| window.list(number))
+    }
+
+    /// One of its lists, counted from 0 (within the window), or `None` behind the last.
+    #[inline]
+    pub fn list(&self, number: usize) -> Option<List<'a>> {
         let plan = self.plan;
-        let (from, to) = self.lists;
-        let before = from.checked_sub(1).and_then(|index| plan.lists.get(index));
-        let start = before.map_or((0, 0), |span| (span.cookies_end, span.copies_end));
-        let spans = plan.lists.get(from..to).unwrap_or(&[]).iter();
-        spans.scan(start, move |(cookies, copies), span| {
-            let list = List { plan, span: *span, cookies_from: *cookies, copies_from: *copies };
-            (*cookies, *copies) = (span.cookies_end, span.copies_end);
-            Some(list)
-        })
+        let index = self.lists.0.checked_add(number).filter(|index| *index < self.lists.1)?;
+        let before = index.checked_sub(1).and_then(|before| plan.list_span(before));
+        let (cookies_from, copies_from) = before.map_or((0, 0), |span| (span.cookies_end, span.copies_end));
+        Some(List { plan, span: plan.list_span(index)?, cookies_from, copies_from })
     }
 
     /// All its cookies, list after list.
+    #[inline]
     pub fn cookies(&self) -> &'a [Cookie] {
+        if self.plan.whole > 0 {
+            return &self.plan.cookies;
+        }
         let (from, to) = self.lists;
-        let end = |index: usize| self.plan.lists.get(index).map_or(0, |span| span.cookies_end);
+        let end = |index: usize| self.plan.list_span(index).map_or(0, |span| span.cookies_end);
         let start = from.checked_sub(1).map_or(0, end);
         let stop = to.checked_sub(1).map_or(0, end);
         self.plan.cookies.get(start..stop).unwrap_or(&[])
@@ -71,7 +77,7 @@ impl<'a> Window<'a> {
 
     /// What of it stands in the copy run.
     pub(crate) fn copies(&self) -> &'a [CopyPiece] {
-        self.plan.copies.get(self.copies.0..self.copies.1).unwrap_or(&[])
+        self.plan.copies().get(self.copies.0..self.copies.1).unwrap_or(&[])
     }
 
     /// Bytes of it that go through the copy buffer.
@@ -109,7 +115,7 @@ impl<'a> List<'a> {
     /// Its cookies, each with its place in the object and whether its bytes are copied.
     pub fn pieces(&self) -> impl Iterator<Item = Piece> + use<'a> {
         let mut copies =
-            self.plan.copies.get(self.copies_from..self.span.copies_end).unwrap_or(&[]).iter().peekable();
+            self.plan.copies().get(self.copies_from..self.span.copies_end).unwrap_or(&[]).iter().peekable();
         let first = self.cookies_from;
         let mut offset = self.span.offset;
         self.cookies().iter().enumerate().map(move |(index, cookie)| {
