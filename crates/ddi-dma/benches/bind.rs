@@ -7,10 +7,10 @@ mod plain;
 use std::cell::RefCell;
 use std::hint::black_box;
 
-use ddi_dma::{BindFlags, Direction, DmaAttr, DmaHandle, DmaObject, Extent, Wait};
+use ddi_dma::{DmaAttr, DmaHandle, DmaObject, Extent, Wait};
 use divan::Bencher;
 use divan::counter::BytesCount;
-use plain::{PAGE, PageBytes, Pages, Run, bus};
+use plain::{PAGE, PageBytes, Pages, Run, bus, transfer};
 
 fn main() {
     divan::main();
@@ -31,15 +31,7 @@ fn transfers<O: DmaObject>(bencher: Bencher<'_, '_>, attr: &DmaAttr, object: O, 
     let state = RefCell::new(Some((handle, object)));
     bencher.counter(BytesCount::new(bytes)).bench_local(|| {
         let Some((handle, object)) = state.borrow_mut().take() else { return };
-        let bound = handle.bind(object, Direction::ToDevice, BindFlags::empty(), Wait::DontWait);
-        let mut flight = match bound {
-            Ok(binding) => binding.start(),
-            Err(error) => panic!("{error}"),
-        };
-        if let Ok(window) = flight.window(0) {
-            black_box(window.cookies());
-        }
-        *state.borrow_mut() = Some(flight.complete().unbind());
+        *state.borrow_mut() = Some(transfer(handle, object));
     });
 }
 

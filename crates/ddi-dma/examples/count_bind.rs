@@ -8,22 +8,8 @@ mod plain;
 
 use std::hint::black_box;
 
-use ddi_dma::{BindFlags, Direction, DmaAttr, DmaHandle, DmaObject, Extent, Wait};
-use plain::{Pages, Run, bus};
-
-/// One transfer, without the device.
-#[inline(never)]
-fn transfer<O: DmaObject>(handle: DmaHandle<O>, object: O) -> (DmaHandle<O>, O) {
-    let bound = handle.bind(object, Direction::ToDevice, BindFlags::empty(), Wait::DontWait);
-    let mut flight = match bound {
-        Ok(binding) => binding.start(),
-        Err(error) => panic!("{error}"),
-    };
-    if let Ok(window) = flight.window(0) {
-        black_box(window.cookies());
-    }
-    flight.complete().unbind()
-}
+use ddi_dma::{DmaAttr, DmaObject, Extent, Wait};
+use plain::{Pages, Run, bus, transfer};
 
 /// Binds `rounds` times with one handle.
 fn run<O: DmaObject>(rounds: u64, attr: &DmaAttr, object: O) {

@@ -80,7 +80,7 @@ fn explained(plan: &Plan, extents: &[Extent], engine: &Engine) -> Result<(), Tes
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn plans_obey_every_attribute(

@@ -1,12 +1,14 @@
 //! A plain machine for measurements: bus addresses are numbers, the nexus adds nothing, objects are prepared lists.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::hint::black_box;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use ddi_dma::{
-    Addressing, Bus, BusConfig, Coherence, DmaAttr, DmaObject, Extent, MapId, MapRequest, MemRequest, Nexus,
-    NexusInfo, NexusMemory, PageList, Resource, Shortage, SyncRequest, View,
+    Addressing, BindFlags, Bus, BusConfig, Coherence, Direction, DmaAttr, DmaHandle, DmaObject, Extent,
+    MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, PageList, Resource, Shortage, SyncRequest,
+    View, Wait,
 };
 
 /// Size of the machine's pages.
@@ -122,4 +124,18 @@ unsafe impl DmaObject for Run {
     unsafe fn copy_out(&self, _: u64, _: *mut u8, _: u64) {}
 
     unsafe fn copy_in(&self, _: u64, _: *const u8, _: u64) {}
+}
+
+/// One transfer, without the device. Never inlined, so that all its callers measure the same.
+#[inline(never)]
+pub(crate) fn transfer<O: DmaObject>(handle: DmaHandle<O>, object: O) -> (DmaHandle<O>, O) {
+    let bound = handle.bind(object, Direction::ToDevice, BindFlags::empty(), Wait::DontWait);
+    let mut flight = match bound {
+        Ok(binding) => binding.start(),
+        Err(error) => panic!("{error}"),
+    };
+    if let Ok(window) = flight.window(0) {
+        black_box(window.cookies());
+    }
+    flight.complete().unbind()
 }

@@ -227,7 +227,7 @@ mod tests {
         fn last_common_is_the_largest(granule in 1u64..40, offset in 0u64..50, step in 0u32..6, high in 0u64..300) {
             let step = 1u64 << step;
             let plain = (0..=high).rev().find(|x| {
-                x % granule == 0 && (x + 64 * step - offset) % step == 0
+                x.is_multiple_of(granule) && (x + 64 * step - offset).is_multiple_of(step)
             });
             prop_assert_eq!(last_common(granule, offset, step, high), plain);
         }

@@ -1,7 +1,8 @@
 //! The planner: a pure function from extents, attributes and a copy-buffer budget to windows, lists and cookies.
 //!
 //! It knows no nexus, no handle and no memory: only numbers. The stages stand in files of their own, in this order:
-//! [`fast`] merges an object that goes as it lies; [`runs`] tells what is out of reach; [`cuts`] cuts lists and
+//! [`fast`] merges an object that goes as it lies; [`runs`] tells what is out of reach and [`settle`] what else must be
+//! copied; [`cuts`] cuts lists and
 //! [`refine`] moves the cuts where that saves cookies; [`join`] plans what alignment, minxfer or granularity forbid
 //! to go as it lies, with the candidates of [`ends`]; [`emit`] writes the cookies; [`layout`] groups lists into
 //! windows; [`explain`] says why.
@@ -19,6 +20,7 @@ mod join;
 mod layout;
 mod refine;
 mod runs;
+mod settle;
 mod view;
 
 use alloc::vec::Vec;
@@ -191,6 +193,7 @@ pub struct Plan {
 #[derive(Debug, Default)]
 struct Scratch {
     raw: Vec<Run>,
+    settled: Vec<Run>,
     cuts: Vec<Cut>,
     joined: Vec<Joined>,
 }
@@ -238,7 +241,7 @@ impl Plan {
             windows: Vec::new(),
             room: 0,
             whole: 0,
-            scratch: Scratch { raw: Vec::new(), cuts: Vec::new(), joined: Vec::new() },
+            scratch: Scratch { raw: Vec::new(), settled: Vec::new(), cuts: Vec::new(), joined: Vec::new() },
         }
     }
 
@@ -325,7 +328,7 @@ impl Plan {
         copying: Copying,
         scratch: &mut Scratch,
     ) -> Result<(), Failure> {
-        let Scratch { raw, cuts, joined } = scratch;
+        let Scratch { raw, settled, cuts, joined } = scratch;
         let length = runs::collect(view, engine, copying, raw).map_err(Failure::Plan)?;
         let minxfer = engine.attr().minxfer;
         if length == 0 {
@@ -338,7 +341,8 @@ impl Plan {
             Sliding::Yes => budget,
             Sliding::No => Budget { bytes: u64::MAX, room: u64::MAX },
         };
-        let cutter = Cutter { runs: raw, engine, budget: list_budget, length };
+        settle::settle(raw, engine, length, settled);
+        let cutter = Cutter { runs: settled, engine, budget: list_budget, length };
         self.cut(&cutter, cuts)
             .or_else(|Stuck| self.join(&cutter, joined))
             .map_err(|Stuck| Failure::Stuck(length))?;

@@ -95,7 +95,7 @@ fn check_cookie(cookie: &Seen, attr: &DmaAttr) -> Result<(), String> {
         None => "wraps",
         _ if cookie.size - 1 > attr.count_max => "is above count_max",
         _ if cookie.size < u64::from(attr.minxfer) => "is below minxfer",
-        _ if cookie.address % attr.align != 0 => "is misaligned",
+        _ if !cookie.address.is_multiple_of(attr.align) => "is misaligned",
         Some(last) if (cookie.address ^ last) & !attr.seg != 0 => "crosses a boundary",
         Some(last)
             if cookie.source == Source::Direct && (cookie.address < attr.addr_lo || last > attr.addr_hi) =>
