@@ -63,7 +63,7 @@ fn ci() -> Result<()> {
 fn lint() -> Result<()> {
     cargo("fmt --all --check").run()?;
     cargo("clippy --workspace --all-targets -- -D warnings").run()?;
-    cargo("doc --workspace --no-deps --document-private-items").env("RUSTDOCFLAGS", "-D warnings").run()
+    cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings").run()
 }
 
 fn bare() -> Result<()> {

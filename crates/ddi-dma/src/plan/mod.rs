@@ -1,11 +1,10 @@
 //! The planner: a pure function from extents, attributes and a copy-buffer budget to windows, lists and cookies.
 //!
 //! It knows no nexus, no handle and no memory: only numbers. The stages stand in files of their own, in this order:
-//! [`fast`] merges an object that goes as it lies; [`runs`] tells what is out of reach and [`settle`] what else must be
-//! copied; [`cuts`] cuts lists and
-//! [`refine`] moves the cuts where that saves cookies; [`join`] plans what alignment, minxfer or granularity forbid
-//! to go as it lies, with the candidates of [`ends`]; [`emit`] writes the cookies; [`layout`] groups lists into
-//! windows; [`explain`] says why.
+//! `fast` merges an object that goes as it lies; `runs` tells what is out of reach and `settle` what else must be copied;
+//! `cuts` cuts lists and `refine` moves the cuts where that saves cookies; `join` plans what alignment, minxfer or
+//! granularity forbid to go as it lies, with the candidates of `ends`; `emit` writes the cookies; `layout` groups lists
+//! into windows; `explain` says why.
 //!
 //! Fewest bytes are copied, then fewest lists made, then fewest cookies. Where an object lies so awkwardly that no
 //! such plan is found, all of it is copied, window by window.
