@@ -5,7 +5,7 @@ mod common;
 use common::{machine, pattern};
 use ddi_dma::{
     AllocError, AttrError, AttrFlags, Bus, BusConfig, Direction, DmaAttr, DmaObject, Extent, MapRequest,
-    MemRequest, Nexus, Wait,
+    MemRequest, Nexus, Redzone, Wait,
 };
 use ddi_dma_sim::{Buffer, BufferSpec, DeviceBus, FaultKind, Iommu, Machine, PCI64_DISK_ATTR, PageSize};
 
@@ -15,7 +15,7 @@ fn rig() -> Machine {
 
 fn map(machine: &Machine, buffer: &Buffer, direction: Direction) -> (ddi_dma::MapId, Vec<Extent>) {
     let mut bus = Vec::new();
-    let request = MapRequest { view: buffer.view(), attr: &PCI64_DISK_ATTR, direction };
+    let request = MapRequest { view: buffer.view(), attr: &PCI64_DISK_ATTR, direction, redzone: Redzone::No };
     let id = machine.pci().map(&request, &mut bus).expect("map space");
     (id, bus)
 }
@@ -76,7 +76,8 @@ fn mappings_lie_where_the_engine_reaches() {
     for attr in &limits {
         for _ in 0..20 {
             let mut bus = Vec::new();
-            let request = MapRequest { view: buffer.view(), attr, direction: Direction::Both };
+            let request =
+                MapRequest { view: buffer.view(), attr, direction: Direction::Both, redzone: Redzone::No };
             machine.pci().map(&request, &mut bus).expect("map space");
             let Extent { address, size } = bus[0];
             let last = address + size - 1;

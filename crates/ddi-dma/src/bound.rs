@@ -8,8 +8,8 @@ use crate::copy_buffer::RunSlot;
 use crate::device::{DeviceShared, Translation};
 use crate::error::{BindErrorKind, RangeError, Shortage};
 use crate::flags::{BindFlags, Direction};
-use crate::nexus::{Coherence, MapId, MapRequest, NexusMemory};
-use crate::object::{DmaObject, Extent, View};
+use crate::nexus::{Coherence, MapId, MapRequest, NexusMemory, Redzone};
+use crate::object::{Addresses, DmaObject, Extent, View};
 use crate::plan::{Budget, Engine, Lists, Plan, Sliding};
 use crate::stats::Counters;
 use crate::sync::{CacheWork, Fill};
@@ -92,7 +92,7 @@ impl<O: DmaObject> Bound<O> {
         self.window = 0;
         self.next_window = 0;
         if self.translation == Translation::Mapped {
-            self.map()?;
+            self.map(flags)?;
         }
         if let Err(error) = self.make_plan(flags, self.budget) {
             self.unmap();
@@ -160,9 +160,14 @@ impl<O: DmaObject> Bound<O> {
     }
 
     #[cold]
-    fn map(&mut self) -> Result<(), BindErrorKind> {
+    fn map(&mut self, flags: BindFlags) -> Result<(), BindErrorKind> {
         let Some(object) = &self.object else { return Ok(()) };
-        let request = MapRequest { view: object.view(), attr: self.engine.attr(), direction: self.direction };
+        if object.addresses() == Addresses::Bus {
+            return Ok(());
+        }
+        let redzone = if flags.contains(BindFlags::REDZONE) { Redzone::Yes } else { Redzone::No };
+        let (view, attr, direction) = (object.view(), self.engine.attr(), self.direction);
+        let request = MapRequest { view, attr, direction, redzone };
         self.mapped.clear();
         match request.view.length() {
             Some(0) => return Err(crate::plan::PlanError::Empty.into()),

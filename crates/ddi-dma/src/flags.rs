@@ -33,6 +33,9 @@ bitflags! {
     /// How an object is bound. Values are those of the C interface where it has the flag.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub struct BindFlags: u32 {
+        /// Nothing is mapped right behind the object, where the nexus maps (`DDI_DMA_REDZONE`): a device that runs on past
+        /// the end meets a fault.
+        const REDZONE = 0x4;
         /// The object may be mapped window by window where resources do not hold all of it (`DDI_DMA_PARTIAL`).
         const PARTIAL = 0x8;
         /// Device and CPU use the object by turns, in small pieces (`DDI_DMA_CONSISTENT`): sync is made cheap.

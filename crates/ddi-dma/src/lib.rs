@@ -78,8 +78,8 @@ pub use error::{BindErrorKind, RangeError, Resource, Shortage, SyncError, Window
 pub use flags::{BindFlags, Direction, SyncFor, Wait};
 pub use handle::{BindError, DmaHandle};
 pub use nexus::{
-    Addressing, Coherence, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, SyncRequest,
-    SyncTarget,
+    Addressing, Coherence, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, Redzone,
+    SyncRequest, SyncTarget,
 };
-pub use object::{Cookie, DmaObject, Extent, PageList, View};
+pub use object::{Addresses, Cookie, DmaObject, Extent, Extents, PageList, View};
 pub use stats::Stats;

@@ -51,6 +51,17 @@ pub struct MapRequest<'a> {
     pub attr: &'a DmaAttr,
     /// Which way the bytes go, and so what the device may do.
     pub direction: Direction,
+    /// Whether nothing is mapped right behind the object.
+    pub redzone: Redzone,
+}
+
+/// Whether nothing is mapped right behind an object (`DDI_DMA_REDZONE`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Redzone {
+    /// Whatever comes behind it.
+    No,
+    /// An unmapped page: a device that runs on past the object meets a fault.
+    Yes,
 }
 
 /// A mapping of a nexus: whatever it needs to find it again.

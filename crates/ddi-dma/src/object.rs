@@ -120,6 +120,15 @@ impl Iterator for Extents<'_> {
     }
 }
 
+/// Whose addresses a [`View`] holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Addresses {
+    /// The machine's physical addresses.
+    Machine,
+    /// Those of the bus on which the memory was allocated: it is mapped already.
+    Bus,
+}
+
 /// Memory that can be bound to a handle.
 ///
 /// The binding owns the object for as long as the device may reach it, so no borrow is needed and forgetting a
@@ -136,6 +145,11 @@ impl Iterator for Extents<'_> {
 pub unsafe trait DmaObject: Send + 'static {
     /// Shows where the bytes are, in addresses that the object's nexus understands.
     fn view(&self) -> View<'_>;
+
+    /// Tells whose addresses these are. Most objects show those of the machine, which a nexus maps.
+    fn addresses(&self) -> Addresses {
+        Addresses::Machine
+    }
 
     /// Copies `length` bytes from `offset` of the object to `to`.
     ///

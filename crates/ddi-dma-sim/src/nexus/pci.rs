@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ddi_dma::{
     Addressing, Coherence, Direction, DmaAttr, Extent, MapId, MapRequest, MemRequest, Nexus, NexusInfo,
-    NexusMemory, Resource, Shortage, SyncRequest, View,
+    NexusMemory, Redzone, Resource, Shortage, SyncRequest, View,
 };
 
 use super::copy_memory::CopyMemory;
@@ -116,6 +116,7 @@ unsafe impl Nexus for PciNexus {
             view: View::Extents(&frames),
             attr: &attr,
             direction: Direction::Both,
+            redzone: Redzone::No,
         });
         match mapped {
             Ok(bus) => Ok(NexusMemory { cpu: taken.cpu, bus, size: taken.size, id: taken.id }),
