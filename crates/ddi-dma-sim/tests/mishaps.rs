@@ -82,7 +82,7 @@ fn the_end_of_the_disk_is_an_error() {
 #[test]
 fn a_copy_buffer_too_small_is_named() {
     let machine = machine(24, PageSize::Kib4, Iommu::Off);
-    let config = BusConfig { copy_buffer_limit: 8192 };
+    let config = BusConfig { copy_buffer_limit: 8192, ..BusConfig::default() };
     let mut driver = DiskDriver::new(&machine, "isa-disk", config).expect("attached");
     let spec = BufferSpec::new(20_000).placement(Placement::ABOVE_16M);
     let buffer = machine.buffer(&spec).expect("memory");
@@ -96,7 +96,7 @@ fn a_copy_buffer_too_small_is_named() {
 fn a_nexus_without_memory_for_copies_says_how_much_it_has() {
     let config = MachineConfig { copy_buffer_limit: 4096, ..MachineConfig::default() };
     let machine = Machine::new(config).expect("a machine");
-    let bus = BusConfig { copy_buffer_limit: 1 << 20 };
+    let bus = BusConfig { copy_buffer_limit: 1 << 20, ..BusConfig::default() };
     let mut driver = DiskDriver::new(&machine, "isa-disk", bus).expect("attached");
     let spec = BufferSpec::new(20_000).placement(Placement::ABOVE_16M);
     let buffer = machine.buffer(&spec).expect("memory");

@@ -30,7 +30,7 @@ proptest! {
     ) {
         let machine = machine(seed, page_size, iommu);
         let spec = BufferSpec { length, offset, fragmentation, placement };
-        let config = BusConfig { copy_buffer_limit: copy_pages * page_size.bytes() };
+        let config = BusConfig { copy_buffer_limit: copy_pages * page_size.bytes(), ..BusConfig::default() };
         let device = DEVICES[device].name;
         round_trip(&machine, &Case { device, spec, config, flags: BindFlags::PARTIAL, block, seed });
     }

@@ -89,7 +89,7 @@ impl<O: DmaObject> Binding<O> {
     /// Number of windows (`ddi_dma_numwin(9F)`).
     #[doc(alias = "ddi_dma_numwin")]
     pub fn window_count(&self) -> usize {
-        self.bound.plan.window_count()
+        self.bound.window_count()
     }
 
     /// The burst sizes that engine and nexus both support (`ddi_dma_burstsizes(9F)`).
@@ -141,12 +141,12 @@ impl<O: DmaObject> InFlight<O> {
     ///
     /// # Errors
     ///
-    /// None today; a nexus whose windows need resources anew reports here that they are short.
+    /// [`WindowError::NotMapped`] where the window needs map space that is not there now.
     #[doc(alias = "ddi_dma_getwin")]
     #[inline]
     pub fn next_window(&mut self) -> Result<Option<Window<'_>>, WindowError> {
         let index = self.bound.next_window;
-        if index >= self.bound.plan.window_count() {
+        if index >= self.bound.window_count() {
             return Ok(None);
         }
         self.window(index).map(Some)
@@ -156,33 +156,28 @@ impl<O: DmaObject> InFlight<O> {
     ///
     /// # Errors
     ///
-    /// [`WindowError`] where there is no such window; the current one stays.
+    /// [`WindowError`].
     #[inline]
     pub fn window(&mut self, index: usize) -> Result<Window<'_>, WindowError> {
-        let count = self.bound.plan.window_count();
+        let count = self.bound.window_count();
         if index >= count {
-            return Err(WindowError { index, count });
+            return Err(WindowError::NoSuchWindow { index, count });
         }
         if index != self.bound.window {
-            self.bound.slide(index);
+            self.bound.move_to(index).map_err(|reason| WindowError::NotMapped { index, reason })?;
         }
         self.bound.next_window = index + 1;
-        self.bound.plan.window(index).ok_or(WindowError { index, count })
+        self.bound.current().ok_or(WindowError::NoSuchWindow { index, count })
     }
 
-    /// The current window.
-    ///
-    /// # Errors
-    ///
-    /// None: every binding has a window.
-    pub fn current_window(&self) -> Result<Window<'_>, WindowError> {
-        let (index, count) = (self.bound.window, self.bound.plan.window_count());
-        self.bound.plan.window(index).ok_or(WindowError { index, count })
+    /// The current window; `None` where the last move failed.
+    pub fn current_window(&self) -> Option<Window<'_>> {
+        self.bound.current()
     }
 
     /// Number of windows (`ddi_dma_numwin(9F)`).
     pub fn window_count(&self) -> usize {
-        self.bound.plan.window_count()
+        self.bound.window_count()
     }
 
     /// Makes views of some bytes of the current window the same (`ddi_dma_sync(9F)`).

@@ -8,11 +8,14 @@ use crate::copy_buffer::RunSlot;
 use crate::device::{DeviceShared, Translation};
 use crate::error::{BindErrorKind, RangeError, Shortage};
 use crate::flags::{BindFlags, Direction};
-use crate::nexus::{Coherence, MapId, MapRequest, NexusMemory, Redzone};
-use crate::object::{Addresses, DmaObject, Extent, View};
-use crate::plan::{Budget, Engine, Lists, Plan, Sliding};
+use crate::handle_limit::HandleLimit;
+use crate::nexus::{Coherence, MapId, NexusMemory};
+use crate::object::{DmaObject, Extent, View};
+use crate::plan::{Budget, Engine, Lists, Plan, Sliding, Window};
+use crate::slide::Slide;
 use crate::stats::Counters;
 use crate::sync::{CacheWork, Fill};
+use crate::wait::{Patience, Ticket, Wait};
 
 /// Who may touch the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub(crate) struct Bound<O: DmaObject> {
     pub(crate) window: usize,
     pub(crate) next_window: usize,
     /// What one window may copy.
-    budget: Budget,
+    pub(crate) budget: Budget,
     pub(crate) engine: Engine,
     pub(crate) plan: Plan,
     pub(crate) object: Option<O>,
@@ -48,6 +51,13 @@ pub(crate) struct Bound<O: DmaObject> {
     pub(crate) map: Option<MapId>,
     /// Where the nexus mapped the object.
     pub(crate) mapped: Vec<Extent>,
+    /// How map space slides over the object, where it does not hold all of it.
+    pub(crate) slide: Option<Slide>,
+    /// The flags of a bind that took resources.
+    pub(crate) flags: BindFlags,
+    /// Places in queues, of a bind that is polled.
+    pub(crate) copy_ticket: Option<Ticket>,
+    pub(crate) map_ticket: Option<Ticket>,
     pub(crate) slot: Arc<RunSlot>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) device: Arc<DeviceShared>,
@@ -75,6 +85,10 @@ impl<O: DmaObject> Bound<O> {
             run: None,
             map: None,
             mapped: Vec::new(),
+            slide: None,
+            flags: BindFlags::empty(),
+            copy_ticket: None,
+            map_ticket: None,
             slot: device.bus.copy_buffer.open_slot(),
             counters: device.bus.ledger.open(),
             device,
@@ -84,7 +98,12 @@ impl<O: DmaObject> Bound<O> {
 
     /// Binds the object that is in its place already.
     #[inline]
-    pub(crate) fn bind(&mut self, direction: Direction, flags: BindFlags) -> Result<(), BindErrorKind> {
+    pub(crate) fn bind(
+        &mut self,
+        direction: Direction,
+        flags: BindFlags,
+        patience: Patience<'_>,
+    ) -> Result<(), BindErrorKind> {
         if flags.contains(BindFlags::CONSISTENT.union(BindFlags::STREAMING)) {
             return Err(BindErrorKind::Flags);
         }
@@ -92,14 +111,14 @@ impl<O: DmaObject> Bound<O> {
         self.window = 0;
         self.next_window = 0;
         if self.translation == Translation::Mapped {
-            self.map(flags)?;
+            self.map(flags, patience)?;
         }
         if let Err(error) = self.make_plan(flags, self.budget) {
             self.unmap();
             return Err(error);
         }
-        if self.plan.room() > 0 || self.cache_work != CacheWork::None {
-            self.prepare(flags)?;
+        if self.plan.room() > 0 || self.cache_work != CacheWork::None || self.slide.is_some() {
+            self.prepare(flags, patience)?;
         }
         self.state = State::Bound;
         self.counters.count_bind();
@@ -107,88 +126,78 @@ impl<O: DmaObject> Bound<O> {
     }
 
     #[inline]
-    fn make_plan(&mut self, flags: BindFlags, budget: Budget) -> Result<(), BindErrorKind> {
+    pub(crate) fn make_plan(&mut self, flags: BindFlags, budget: Budget) -> Result<(), BindErrorKind> {
         let Some(object) = &self.object else { return Ok(()) };
-        let sliding = if flags.contains(BindFlags::PARTIAL) { Sliding::Yes } else { Sliding::No };
+        let partial = flags.contains(BindFlags::PARTIAL) && self.slide.is_none();
+        let sliding = if partial { Sliding::Yes } else { Sliding::No };
         let lists = if flags.contains(BindFlags::ONE_LIST) { Lists::One } else { Lists::Many };
         let view = match self.map {
             None => object.view(),
             Some(_) => View::Extents(&self.mapped),
         };
-        Ok(self.plan.make(view, &self.engine, budget, sliding, lists)?)
+        self.plan.make(view, &self.engine, budget, sliding, lists)?;
+        if let Some(slide) = &self.slide {
+            self.plan.rebase(slide.start(self.window), self.window);
+        }
+        Ok(())
     }
 
     /// Takes the copy run, and hands the first window to the device.
     #[cold]
     #[inline(never)]
-    fn prepare(&mut self, flags: BindFlags) -> Result<(), BindErrorKind> {
-        if let Err(error) = self.take_run(flags) {
+    fn prepare(&mut self, flags: BindFlags, patience: Patience<'_>) -> Result<(), BindErrorKind> {
+        if let Err(error) = self.take_run(flags, patience) {
             self.unmap();
             return Err(error);
         }
-        if self.plan.window_count() > 1 {
+        if self.window_count() > 1 {
             self.counters.count_partial();
         }
         let promised = flags.contains(BindFlags::OVERWRITE) && !self.direction.device_reads();
         self.fill = if promised { Fill::Nothing } else { Fill::Object };
+        self.flags = flags;
         self.hand_over(self.fill);
         Ok(())
     }
 
-    /// Takes a copy run for the plan. Where the pool is short and PARTIAL allows it, plans for smaller windows.
-    fn take_run(&mut self, flags: BindFlags) -> Result<(), BindErrorKind> {
+    /// Takes a copy run for the plan. Where the pool is short and PARTIAL allows it, plans for smaller windows; waits
+    /// only for the smallest.
+    pub(crate) fn take_run(&mut self, flags: BindFlags, patience: Patience<'_>) -> Result<(), BindErrorKind> {
+        let mut smallest = !flags.contains(BindFlags::PARTIAL) || self.slide.is_some();
+        let mut budget = self.budget;
         let mut short: Option<Shortage> = None;
         while self.plan.room() > 0 {
             let room = self.plan.room();
-            let shortage = match self.device.bus.copy_buffer.take(&self.slot, room, self.engine.attr()) {
+            smallest |= room <= self.least_room();
+            let patience = if smallest { patience } else { Patience::Wait(Wait::DontWait) };
+            let (copy_buffer, attr) = (&self.device.bus.copy_buffer, self.engine.attr());
+            let shortage = match copy_buffer.take(&self.slot, room, attr, patience, &mut self.copy_ticket) {
                 Ok(run) => {
                     self.plan.place(run.bus);
                     self.run = Some(run);
-                    return Ok(());
+                    break;
                 }
                 Err(shortage) => shortage,
             };
             let first = *short.get_or_insert(shortage);
-            let budget = shortage.largest.min(room / 2);
-            let smaller = flags.contains(BindFlags::PARTIAL) && budget > 0;
-            if !smaller || self.make_plan(flags, Budget::contiguous(budget)).is_err() {
+            if smallest {
                 self.device.bus.ledger.count_shortage(&first);
                 return Err(first.into());
             }
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn map(&mut self, flags: BindFlags) -> Result<(), BindErrorKind> {
-        let Some(object) = &self.object else { return Ok(()) };
-        if object.addresses() == Addresses::Bus {
-            return Ok(());
-        }
-        let redzone = if flags.contains(BindFlags::REDZONE) { Redzone::Yes } else { Redzone::No };
-        let (view, attr, direction) = (object.view(), self.engine.attr(), self.direction);
-        let request = MapRequest { view, attr, direction, redzone };
-        self.mapped.clear();
-        match request.view.length() {
-            Some(0) => return Err(crate::plan::PlanError::Empty.into()),
-            None => return Err(crate::plan::PlanError::Wraps { address: 0, size: u64::MAX }.into()),
-            Some(_) => {}
-        }
-        match self.device.bus.nexus.map(&request, &mut self.mapped) {
-            Ok(map) => self.map = Some(map),
-            Err(shortage) => {
-                self.device.bus.ledger.count_shortage(&shortage);
-                return Err(shortage.into());
+            let smaller = Budget::contiguous(shortage.largest.min(room / 2).max(self.least_room()));
+            if self.make_plan(flags, smaller).is_ok() {
+                budget = smaller;
+            } else {
+                smallest = true;
+                self.make_plan(flags, budget)?;
             }
         }
         Ok(())
     }
 
-    fn unmap(&mut self) {
-        if let Some(map) = self.map.take() {
-            // SAFETY: `map` came from this nexus' `map` and is taken out, so that it is unmapped once.
-            unsafe { self.device.bus.nexus.unmap(map) }
-        }
+    /// Bytes of copy run below which smaller windows are not worth trying.
+    fn least_room(&self) -> u64 {
+        self.device.bus.info.page_size.min(self.budget.room)
     }
 
     /// Takes the object back from the device and frees what the binding took.
@@ -205,6 +214,7 @@ impl<O: DmaObject> Bound<O> {
     fn release_resources(&mut self) {
         self.take_back();
         self.unmap();
+        self.slide = None;
         if let Some(run) = self.run.take() {
             self.device.bus.copy_buffer.keep(&self.slot, run);
         }
@@ -232,6 +242,36 @@ impl<O: DmaObject> Bound<O> {
             Some(object) => object,
             None => unreachable!("a binding holds its object"),
         }
+    }
+
+    /// Gives up the places in queues that polling took.
+    pub(crate) fn leave_queues(&mut self) {
+        let bus = &self.device.bus;
+        if self.copy_ticket.is_some() {
+            bus.copy_buffer.gate().forget(&mut self.copy_ticket);
+        }
+        if self.map_ticket.is_some() {
+            bus.map_space.forget(&mut self.map_ticket);
+        }
+    }
+
+    /// Whether it waits in some queue.
+    pub(crate) fn waits(&self) -> bool {
+        self.copy_ticket.is_some() || self.map_ticket.is_some()
+    }
+
+    /// Number of windows of the bound object.
+    pub(crate) fn window_count(&self) -> usize {
+        match &self.slide {
+            None => self.plan.window_count(),
+            Some(slide) => slide.count(),
+        }
+    }
+
+    /// The current window.
+    #[inline]
+    pub(crate) fn current(&self) -> Option<Window<'_>> {
+        self.plan.window(if self.slide.is_some() { 0 } else { self.window })
     }
 
     /// What the planner was shown.
@@ -266,7 +306,10 @@ impl<O: DmaObject> Drop for Bound<O> {
             State::Bound => self.release(),
             State::InFlight => self.abandon(),
         }
-        self.device.bus.copy_buffer.close_slot(&self.slot);
-        self.device.bus.ledger.close(&self.counters);
+        self.leave_queues();
+        let bus = &self.device.bus;
+        bus.copy_buffer.close_slot(&self.slot);
+        bus.ledger.close(&self.counters);
+        bus.handles.give(HandleLimit::put_back);
     }
 }

@@ -6,11 +6,12 @@
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 
-use spin::Mutex;
-
 use crate::attr::DmaAttr;
 use crate::error::{Resource, Shortage};
+use crate::lock::Mutex;
 use crate::nexus::{MemRequest, Nexus, NexusMemory};
+use crate::platform::Platform;
+use crate::wait::{Gate, Patience, Refusal, Supply, Ticket};
 
 /// Where a handle keeps the run that it used last.
 #[derive(Debug, Default)]
@@ -20,24 +21,31 @@ pub(crate) struct RunSlot {
 
 /// The pool of one nexus.
 pub(crate) struct CopyBuffer {
-    nexus: Arc<dyn Nexus>,
+    gate: Arc<Gate<Pool>>,
     page_size: u64,
     /// Most bytes that one window may copy.
     limit: u64,
-    pool: Mutex<Pool>,
 }
 
-#[derive(Default)]
-struct Pool {
+pub(crate) struct Pool {
+    nexus: Arc<dyn Nexus>,
+    /// The limit in whole pages.
+    limit: u64,
     /// Bytes of all runs, in use or idle.
     taken: u64,
     slots: Vec<Weak<RunSlot>>,
 }
 
 impl CopyBuffer {
-    pub(crate) fn new(nexus: Arc<dyn Nexus>, limit: u64) -> Self {
+    pub(crate) fn new(nexus: Arc<dyn Nexus>, limit: u64, platform: Arc<dyn Platform>) -> Self {
         let page_size = nexus.info().page_size;
-        CopyBuffer { nexus, page_size, limit, pool: Mutex::default() }
+        let whole = limit.checked_next_multiple_of(page_size).unwrap_or(u64::MAX);
+        let pool = Pool { nexus, limit: whole, taken: 0, slots: Vec::new() };
+        CopyBuffer { gate: Gate::new(pool, platform), page_size, limit }
+    }
+
+    pub(crate) fn gate(&self) -> &Arc<Gate<Pool>> {
+        &self.gate
     }
 
     pub(crate) fn limit(&self) -> u64 {
@@ -45,41 +53,49 @@ impl CopyBuffer {
     }
 
     pub(crate) fn taken(&self) -> u64 {
-        self.pool.lock().taken
+        self.gate.look(|pool| pool.taken)
     }
 
     pub(crate) fn open_slot(&self) -> Arc<RunSlot> {
         let slot = Arc::new(RunSlot::default());
-        let mut pool = self.pool.lock();
-        pool.slots.retain(|slot| slot.strong_count() > 0);
-        pool.slots.push(Arc::downgrade(&slot));
+        let weak = Arc::downgrade(&slot);
+        self.gate.change(|pool| {
+            pool.slots.retain(|slot| slot.strong_count() > 0);
+            pool.slots.push(weak);
+        });
         slot
     }
 
-    /// Takes a run of `room` bytes: the one that the slot keeps, if it is large enough, or a new one.
-    pub(crate) fn take(&self, slot: &RunSlot, room: u64, attr: &DmaAttr) -> Result<NexusMemory, Shortage> {
+    /// Takes a run of `room` bytes: the one that the slot keeps, if it is large enough and nobody waits, or a new one.
+    pub(crate) fn take(
+        &self,
+        slot: &RunSlot,
+        room: u64,
+        attr: &DmaAttr,
+        patience: Patience<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Result<NexusMemory, Shortage> {
         let kept = slot.idle.lock().take();
         match kept {
-            Some(run) if run.size >= room => return Ok(run),
+            Some(run) if run.size >= room && !self.gate.is_crowded() => return Ok(run),
             Some(run) => self.free(run),
             None => {}
         }
         let size = room.checked_next_multiple_of(self.page_size).unwrap_or(u64::MAX);
-        let mut pool = self.pool.lock();
-        self.make_room(&mut pool, size)?;
-        let fresh = MemRequest { size, align: attr.align, seg: attr.seg, attr };
-        let run = self.nexus.alloc(&fresh).or_else(|shortage| {
-            // The nexus may be short because of what idle handles keep.
-            if self.reclaim(&mut pool, u64::MAX) == 0 { Err(shortage) } else { self.nexus.alloc(&fresh) }
-        })?;
-        pool.taken += run.size;
-        Ok(run)
+        self.gate.obtain(size, patience, ticket, |pool| pool.take(size, attr))
     }
 
-    /// Keeps a run for the slot's next binding.
+    /// Keeps a run for the slot's next binding, or gives it back where somebody waits for one.
     pub(crate) fn keep(&self, slot: &RunSlot, run: NexusMemory) {
+        if self.gate.is_crowded() {
+            return self.free(run);
+        }
         let before = slot.idle.lock().replace(run);
         before.into_iter().for_each(|run| self.free(run));
+        // Somebody may have begun to wait since, and found nothing idle.
+        if self.gate.is_crowded() {
+            self.close_slot(slot);
+        }
     }
 
     /// Gives the run that the slot keeps back to the nexus.
@@ -90,32 +106,48 @@ impl CopyBuffer {
 
     /// Gives a run back to the nexus, which takes it away from devices.
     pub(crate) fn free(&self, run: NexusMemory) {
-        let mut pool = self.pool.lock();
-        self.free_locked(&mut pool, run);
+        self.gate.give(|pool| pool.free(run));
+    }
+}
+
+impl Pool {
+    fn take(&mut self, size: u64, attr: &DmaAttr) -> Result<NexusMemory, Refusal> {
+        let free = self.limit.saturating_sub(self.taken);
+        if free < size {
+            self.reclaim(size - free);
+        }
+        if self.limit.saturating_sub(self.taken) < size {
+            return Err(self.refusal(self.shortage(size)));
+        }
+        let fresh = MemRequest { size, align: attr.align, seg: attr.seg, attr };
+        let run = self.nexus.alloc(&fresh).or_else(|shortage| {
+            // The nexus may be short because of what idle handles keep.
+            if self.reclaim(u64::MAX) == 0 { Err(shortage) } else { self.nexus.alloc(&fresh) }
+        });
+        let run = run.map_err(|shortage| self.refusal(shortage))?;
+        self.taken += run.size;
+        Ok(run)
     }
 
-    fn free_locked(&self, pool: &mut Pool, run: NexusMemory) {
-        pool.taken -= run.size;
+    /// A shortage is worth waiting out while there are runs that will come back.
+    fn refusal(&self, shortage: Shortage) -> Refusal {
+        if self.taken > 0 && shortage.asked <= self.limit {
+            Refusal::Later(shortage)
+        } else {
+            Refusal::Never(shortage)
+        }
+    }
+
+    fn free(&mut self, run: NexusMemory) {
+        self.taken -= run.size;
         // SAFETY: every run comes from `alloc` in `take`, exists once (a slot or one binding holds it) and is given here
         // by its last holder.
         unsafe { self.nexus.free(run) }
     }
 
-    /// Sees that `size` more bytes stay within the limit, in whole pages.
-    fn make_room(&self, pool: &mut Pool, size: u64) -> Result<(), Shortage> {
-        let limit = self.limit.checked_next_multiple_of(self.page_size).unwrap_or(u64::MAX);
-        let free = limit.saturating_sub(pool.taken);
-        let reclaimed = if free < size { self.reclaim(pool, size - free) } else { 0 };
-        let free = free + reclaimed;
-        if free >= size {
-            return Ok(());
-        }
-        Err(Shortage { resource: Resource::CopyBuffer, asked: size, free, largest: free })
-    }
-
     /// Frees idle runs until `wanted` bytes are found or none is left; returns what was found.
-    fn reclaim(&self, pool: &mut Pool, wanted: u64) -> u64 {
-        let slots: Vec<Arc<RunSlot>> = pool.slots.iter().filter_map(Weak::upgrade).collect();
+    fn reclaim(&mut self, wanted: u64) -> u64 {
+        let slots: Vec<Arc<RunSlot>> = self.slots.iter().filter_map(Weak::upgrade).collect();
         let mut found = 0;
         for slot in slots {
             if found >= wanted {
@@ -124,9 +156,20 @@ impl CopyBuffer {
             let idle = slot.idle.lock().take();
             if let Some(run) = idle {
                 found += run.size;
-                self.free_locked(pool, run);
+                self.free(run);
             }
         }
         found
+    }
+}
+
+impl Supply for Pool {
+    fn promises(&self, asked: u64) -> bool {
+        self.limit.saturating_sub(self.taken) >= asked
+    }
+
+    fn shortage(&self, asked: u64) -> Shortage {
+        let free = self.limit.saturating_sub(self.taken);
+        Shortage { resource: Resource::CopyBuffer, asked, free, largest: free }
     }
 }

@@ -6,16 +6,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use spin::Mutex;
-
 use crate::attr::{AttrError, AttrFlags, DmaAttr};
 use crate::copy_buffer::CopyBuffer;
-use crate::flags::Wait;
+use crate::error::Shortage;
 use crate::handle::DmaHandle;
+use crate::handle_limit::HandleLimit;
+use crate::lock::Mutex;
+use crate::map_space::MapSpace;
 use crate::nexus::{Addressing, Nexus, NexusInfo, NexusMemory};
 use crate::object::DmaObject;
 use crate::plan::Engine;
+use crate::platform::Platform;
 use crate::stats::{Ledger, Stats};
+use crate::wait::{Gate, Patience, Wait};
 
 /// A nexus with what all its devices share: the copy buffer and the statistics.
 ///
@@ -26,7 +29,7 @@ use crate::stats::{Ledger, Stats};
 /// use ddi_dma_sim::{Machine, MachineConfig, NexusKind};
 ///
 /// let machine = Machine::new(MachineConfig::default())?;
-/// let bus = Bus::new(machine.nexus(NexusKind::Pci), BusConfig { copy_buffer_limit: 0x10000 });
+/// let bus = Bus::new(machine.nexus(NexusKind::Pci), BusConfig::default());
 /// assert_eq!(bus.device("disk").name(), "disk");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -40,6 +43,8 @@ pub(crate) struct BusShared {
     pub(crate) nexus: Arc<dyn Nexus>,
     pub(crate) info: NexusInfo,
     pub(crate) copy_buffer: CopyBuffer,
+    pub(crate) map_space: Arc<Gate<MapSpace>>,
+    pub(crate) handles: Arc<Gate<HandleLimit>>,
     pub(crate) ledger: Ledger,
 }
 
@@ -48,21 +53,36 @@ pub(crate) struct BusShared {
 pub struct BusConfig {
     /// Most bytes of memory that all copy runs together may take, in use or kept for later.
     pub copy_buffer_limit: u64,
+    /// Most handles that devices of the bus may have at once.
+    pub handle_limit: u64,
 }
 
 impl Default for BusConfig {
-    /// A copy buffer of 1 MiB and a page.
+    /// A copy buffer of 1 MiB and a page; as many handles as one likes.
     fn default() -> Self {
-        BusConfig { copy_buffer_limit: 0x10_1000 }
+        BusConfig { copy_buffer_limit: 0x10_1000, handle_limit: u64::MAX }
     }
 }
 
 impl Bus {
     /// Puts a nexus to use.
+    ///
+    /// Who sleeps for a resource is a thread of the standard library where the feature `std` is on, and spins otherwise.
     pub fn new(nexus: Arc<dyn Nexus>, config: BusConfig) -> Self {
-        let copy_buffer = CopyBuffer::new(nexus.clone(), config.copy_buffer_limit);
-        let info = nexus.info();
-        Bus { shared: Arc::new(BusShared { nexus, info, copy_buffer, ledger: Ledger::default() }) }
+        #[cfg(feature = "std")]
+        let platform = crate::platform::Threads;
+        #[cfg(not(feature = "std"))]
+        let platform = crate::platform::Spinning;
+        Self::with_platform(nexus, config, Arc::new(platform))
+    }
+
+    /// Puts a nexus to use on a platform whose threads rest in their own way.
+    pub fn with_platform(nexus: Arc<dyn Nexus>, config: BusConfig, platform: Arc<dyn Platform>) -> Self {
+        let copy_buffer = CopyBuffer::new(nexus.clone(), config.copy_buffer_limit, platform.clone());
+        let map_space = Gate::new(MapSpace::new(nexus.clone()), platform.clone());
+        let handles = Gate::new(HandleLimit::new(config.handle_limit), platform);
+        let (info, ledger) = (nexus.info(), Ledger::default());
+        Bus { shared: Arc::new(BusShared { nexus, info, copy_buffer, map_space, handles, ledger }) }
     }
 
     /// A device on this bus; its name appears in what is printed.
@@ -73,7 +93,15 @@ impl Bus {
 
     /// What happened on this bus so far.
     pub fn stats(&self) -> Stats {
-        Stats { copy_buffer_taken: self.shared.copy_buffer.taken(), ..self.shared.ledger.sum() }
+        let shared = &*self.shared;
+        let mut stats = Stats { copy_buffer_taken: shared.copy_buffer.taken(), ..shared.ledger.sum() };
+        let gates = [shared.copy_buffer.gate().counts(), shared.map_space.counts(), shared.handles.counts()];
+        for counts in gates {
+            stats.waits += counts.waits;
+            stats.callbacks += counts.callbacks;
+            stats.passes += counts.passes;
+        }
+        stats
     }
 }
 
@@ -116,6 +144,9 @@ pub enum AllocError {
     /// The attributes are unsound, or this nexus cannot meet them (`DDI_DMA_BADATTR`).
     #[error("bad DMA attributes: {0}")]
     BadAttr(#[from] AttrError),
+    /// The bus has given out all handles that it may (`DDI_DMA_NORESOURCES`).
+    #[error(transparent)]
+    NoResources(#[from] Shortage),
 }
 
 impl Device {
@@ -129,10 +160,13 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`AllocError::BadAttr`] names the member that is wrong.
+    /// [`AllocError::BadAttr`] names the member that is wrong; [`AllocError::NoResources`] where handles are limited.
     #[doc(alias = "ddi_dma_alloc_handle")]
-    pub fn alloc_handle<O: DmaObject>(&self, attr: &DmaAttr, wait: Wait) -> Result<DmaHandle<O>, AllocError> {
-        let Wait::DontWait = wait;
+    pub fn alloc_handle<O: DmaObject>(
+        &self,
+        attr: &DmaAttr,
+        wait: Wait<'_>,
+    ) -> Result<DmaHandle<O>, AllocError> {
         let info = &self.shared.bus.info;
         let physical = attr.flags.contains(AttrFlags::FORCE_PHYSICAL);
         let translation = match info.addressing {
@@ -142,6 +176,9 @@ impl Device {
             Addressing::Either | Addressing::Virtual => Translation::Mapped,
         };
         let engine = Engine::new(&attr.merge(&info.limits)?)?;
+        let bus = &self.shared.bus;
+        let taken = bus.handles.obtain(1, Patience::Wait(wait), &mut None, HandleLimit::take);
+        taken.inspect_err(|shortage| bus.ledger.count_shortage(shortage))?;
         Ok(DmaHandle::new(self.shared.clone(), engine, translation))
     }
 

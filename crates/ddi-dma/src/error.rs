@@ -13,6 +13,8 @@ pub enum Resource {
     CopyBuffer,
     /// I/O addresses behind an IOMMU.
     MapSpace,
+    /// Handles, where a bus limits them.
+    Handles,
 }
 
 impl fmt::Display for Resource {
@@ -20,19 +22,20 @@ impl fmt::Display for Resource {
         f.write_str(match self {
             Resource::CopyBuffer => "copy buffer",
             Resource::MapSpace => "map space",
+            Resource::Handles => "handles",
         })
     }
 }
 
 /// A resource that is short now (`DDI_DMA_NORESOURCES`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{resource}: {asked} bytes asked, {free} free, the largest piece {largest}")]
+#[error("{resource}: {asked} asked, {free} free, the largest piece {largest}")]
 pub struct Shortage {
     /// What is short.
     pub resource: Resource,
-    /// Bytes asked for.
+    /// How much was asked for: bytes, or pieces of what has no bytes.
     pub asked: u64,
-    /// Bytes free in all.
+    /// How much is free in all.
     pub free: u64,
     /// The largest piece that could be had.
     pub largest: u64,
@@ -92,14 +95,26 @@ pub enum SyncError {
     },
 }
 
-/// There is no window of this number.
+/// Why a window could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("window {index} does not exist: the object has windows 0..{count}")]
-pub struct WindowError {
-    /// The number asked for.
-    pub index: usize,
-    /// How many windows there are.
-    pub count: usize,
+#[non_exhaustive]
+pub enum WindowError {
+    /// There is none of this number. The current window stays.
+    #[error("window {index} does not exist: the object has windows 0..{count}")]
+    NoSuchWindow {
+        /// The number asked for.
+        index: usize,
+        /// How many windows there are.
+        count: usize,
+    },
+    /// What the window needs is not there now. No window is current; ask again later.
+    #[error("window {index} cannot be mapped now: {reason}")]
+    NotMapped {
+        /// The number asked for.
+        index: usize,
+        /// What is missing.
+        reason: BindErrorKind,
+    },
 }
 
 /// An access outside an object. Nothing was copied.

@@ -60,11 +60,3 @@ pub enum SyncFor {
     /// kernel's view needs.
     Kernel,
 }
-
-/// What to do where a resource is short (`waitfp` of the DDI).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Wait {
-    /// Give up at once, with an error that names the resource (`DDI_DMA_DONTWAIT`).
-    DontWait,
-}

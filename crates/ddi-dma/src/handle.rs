@@ -5,13 +5,15 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use crate::attr::{BurstSizes, DmaAttr};
+use crate::bind_future::BindFuture;
 use crate::binding::Binding;
 use crate::bound::{Bound, State};
 use crate::device::{DeviceShared, Translation};
 use crate::error::BindErrorKind;
-use crate::flags::{BindFlags, Direction, Wait};
+use crate::flags::{BindFlags, Direction};
 use crate::object::DmaObject;
 use crate::plan::Engine;
+use crate::wait::{Patience, Wait};
 
 /// A DMA handle (`ddi_dma_handle_t`): bind an object to it, get it back at unbind, bind the next.
 ///
@@ -57,15 +59,24 @@ impl<O: DmaObject> DmaHandle<O> {
         object: O,
         direction: Direction,
         flags: BindFlags,
-        wait: Wait,
+        wait: Wait<'_>,
     ) -> Result<Binding<O>, BindError<O>> {
-        let Wait::DontWait = wait;
         // A handle has no object, so there is none to drop.
         core::mem::forget(self.bound.object.replace(object));
-        match self.bound.bind(direction, flags) {
+        match self.bound.bind(direction, flags, Patience::Wait(wait)) {
             Ok(()) => Ok(Binding { bound: self.bound }),
             Err(kind) => Err(BindError::new(self.bound, kind)),
         }
+    }
+}
+
+impl<O: DmaObject> DmaHandle<O> {
+    /// Binds an object once what its transfer needs is there. Dropping the future cancels.
+    ///
+    /// The future's error is that of [`bind`](Self::bind), but for shortages that pass.
+    pub fn bind_async(mut self, object: O, direction: Direction, flags: BindFlags) -> BindFuture<O> {
+        self.bound.object = Some(object);
+        BindFuture { bound: Some(self.bound), direction, flags }
     }
 }
 
@@ -82,7 +93,7 @@ pub struct BindError<O: DmaObject> {
 
 impl<O: DmaObject> BindError<O> {
     #[cold]
-    fn new(mut bound: Box<Bound<O>>, kind: BindErrorKind) -> Self {
+    pub(crate) fn new(mut bound: Box<Bound<O>>, kind: BindErrorKind) -> Self {
         bound.state = State::Idle;
         bound.error = Some(kind);
         BindError { bound }

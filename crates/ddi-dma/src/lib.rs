@@ -54,32 +54,46 @@
 
 #![no_std]
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 mod attr;
+mod bind_future;
 mod binding;
 mod bound;
+mod callback;
 mod copy_buffer;
 mod device;
 mod error;
 mod flags;
 mod handle;
+mod handle_limit;
+mod lock;
+mod map_space;
 mod nexus;
 mod object;
 pub mod plan;
+mod platform;
+mod slide;
 mod stats;
 mod sync;
+mod wait;
 
 pub use attr::{AttrError, AttrFlags, BurstSizes, DmaAttr};
+pub use bind_future::BindFuture;
 pub use binding::{Binding, InFlight};
+pub use callback::{Attempt, Callback};
 pub use device::{AllocError, Bus, BusConfig, Device};
 pub use error::{BindErrorKind, RangeError, Resource, Shortage, SyncError, WindowError};
-pub use flags::{BindFlags, Direction, SyncFor, Wait};
+pub use flags::{BindFlags, Direction, SyncFor};
 pub use handle::{BindError, DmaHandle};
 pub use nexus::{
     Addressing, Coherence, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, Redzone,
     SyncRequest, SyncTarget,
 };
 pub use object::{Addresses, Cookie, DmaObject, Extent, Extents, PageList, View};
+#[cfg(feature = "std")]
+pub use platform::Threads;
+pub use platform::{Platform, Spinning};
 pub use stats::Stats;
+pub use wait::{MOST_PASSES, Wait};

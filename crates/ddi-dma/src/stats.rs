@@ -6,8 +6,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::lock::Mutex;
 use portable_atomic::{AtomicU64, Ordering};
-use spin::Mutex;
 
 use crate::error::{Resource, Shortage};
 
@@ -24,6 +24,14 @@ pub struct Stats {
     pub copy_buffer_shortages: u64,
     /// Binds that found too little map space.
     pub map_space_shortages: u64,
+    /// Handles that could not be had.
+    pub handle_shortages: u64,
+    /// Requests that were queued to wait for a resource.
+    pub waits: u64,
+    /// Calls of resource callbacks.
+    pub callbacks: u64,
+    /// How often somebody who waited was passed by somebody else.
+    pub passes: u64,
     /// Bytes that are kept from use because a device may still reach them.
     pub quarantined_bytes: u64,
     /// Bytes that copy runs take now, those kept by idle handles included.
@@ -101,6 +109,7 @@ impl Ledger {
         match shortage.resource {
             Resource::CopyBuffer => closed.copy_buffer_shortages += 1,
             Resource::MapSpace => closed.map_space_shortages += 1,
+            Resource::Handles => closed.handle_shortages += 1,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::bound::Bound;
 use crate::error::SyncError;
 use crate::flags::SyncFor;
 use crate::nexus::{NexusMemory, SyncRequest, SyncTarget};
-use crate::object::DmaObject;
+use crate::object::{DmaObject, View};
 use crate::plan::CopyPiece;
 
 /// What a change of view asks for beyond copying.
@@ -56,14 +56,6 @@ impl<O: DmaObject> Bound<O> {
         }
     }
 
-    /// Moves to another window: the CPU gets the old one, the device the new one.
-    #[cold]
-    pub(crate) fn slide(&mut self, index: usize) {
-        self.take_back();
-        self.window = index;
-        self.hand_over(self.fill);
-    }
-
     fn for_device(&self, range: Range<u64>, copy: Option<Copy>) {
         if let Some(copy) = copy {
             self.copy(&range, copy);
@@ -102,7 +94,7 @@ impl<O: DmaObject> Bound<O> {
     /// The copied pieces of the current window that the range touches, each with the part touched.
     fn pieces(&self, range: &Range<u64>) -> impl Iterator<Item = (&CopyPiece, Range<u64>)> {
         let Range { start, end } = *range;
-        let copies = self.plan.window(self.window).map_or(&[][..], |window| window.copies());
+        let copies = self.current().map_or(&[][..], |window| window.copies());
         let first = copies.partition_point(|piece| piece.offset + piece.size <= start);
         let touched = copies.get(first..).unwrap_or(&[]).iter().take_while(move |piece| piece.offset < end);
         touched.map(move |piece| (piece, piece.offset.max(start)..(piece.offset + piece.size).min(end)))
@@ -110,12 +102,18 @@ impl<O: DmaObject> Bound<O> {
 
     /// Tells the nexus of a change of view: of the object's own bytes, and of those that stand in the copy run.
     fn tell_nexus(&self, range: &Range<u64>, sync_for: SyncFor) {
-        if self.cache_work == CacheWork::None {
+        if self.cache_work == CacheWork::None || range.is_empty() {
             return;
         }
         let (Some(object), nexus) = (&self.object, &self.device.bus.nexus) else { return };
         let direction = self.direction;
-        let what = SyncTarget::Object { view: object.view(), range: (range.start, range.end), map: self.map };
+        // A mapping of a window knows no more of the object than that window.
+        let (view, start) = match &self.slide {
+            Some(slide) => (View::Extents(&slide.part), slide.start(self.window)),
+            None => (object.view(), 0),
+        };
+        let range_of_view = (range.start - start, range.end - start);
+        let what = SyncTarget::Object { view, range: range_of_view, map: self.map };
         nexus.sync(&SyncRequest { what, sync_for, direction });
         let Some(memory) = &self.run else { return };
         for (piece, part) in self.pieces(range) {
@@ -126,7 +124,7 @@ impl<O: DmaObject> Bound<O> {
     }
 
     fn window_range(&self) -> Range<u64> {
-        self.plan.window(self.window).map_or(0..0, |window| window.range())
+        self.current().map_or(0..0, |window| window.range())
     }
 
     /// The range with its open ends closed by the current window, if it lies inside.

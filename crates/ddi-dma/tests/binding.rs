@@ -101,7 +101,7 @@ fn windows_move_in_any_order() {
         assert_eq!((bytes[0], &bytes[1..]), (last, &pattern(4 * PAGE)[from + 1..from + PAGE as usize]));
         toy.device_write(cookie.address, &[0xF0 + index as u8]).unwrap();
     }
-    assert_eq!(flight.window(4).unwrap_err(), WindowError { index: 4, count: 4 });
+    assert_eq!(flight.window(4).unwrap_err(), WindowError::NoSuchWindow { index: 4, count: 4 });
     assert_eq!(
         flight.next_window().unwrap().map(|window| window.index()),
         Some(2),
@@ -326,7 +326,7 @@ fn two_handles_share_one_copy_buffer() {
         (short.resource, short.asked, short.free, short.largest),
         (Resource::CopyBuffer, 2 * PAGE, PAGE, PAGE)
     );
-    assert_eq!(text, "toy: cannot bind: copy buffer: 8192 bytes asked, 4096 free, the largest piece 4096");
+    assert_eq!(text, "toy: cannot bind: copy buffer: 8192 asked, 4096 free, the largest piece 4096");
     assert_eq!(bus.stats().copy_buffer_shortages, 1);
     // PARTIAL takes what there is, and slides.
     let binding = second.bind(object, Direction::ToDevice, BindFlags::PARTIAL, Wait::DontWait).unwrap();

@@ -68,7 +68,7 @@ fn there_and_back(
     transferred.bytes = length;
     let object = object_size(args)?;
     let machine = machine(args, length)?;
-    let config = BusConfig { copy_buffer_limit: args.copy_buffer };
+    let config = BusConfig { copy_buffer_limit: args.copy_buffer, ..BusConfig::default() };
     let driver = DiskDriver::new(&machine, device.name, config)?.explaining(Explain::Yes);
     let (offset, page) = (args.offset, args.page_size.bytes());
     ensure!(offset < page, "--offset {offset} is not inside the first page: it must be below {page}");

@@ -54,7 +54,7 @@ unsafe impl Nexus for PlainNexus {
 
 /// A bus on the plain nexus.
 pub(crate) fn bus() -> Bus {
-    Bus::new(Arc::new(PlainNexus), BusConfig { copy_buffer_limit: 0x10_1000 })
+    Bus::new(Arc::new(PlainNexus), BusConfig::default())
 }
 
 /// Pages at made-up addresses with bytes of their own.

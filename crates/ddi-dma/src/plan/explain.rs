@@ -195,6 +195,7 @@ impl Plan {
         if !known {
             return Explanation { notes };
         }
+        raw.iter_mut().for_each(|run| run.offset += self.base);
         let whole = self.copied_bytes() == raw.iter().map(|run| run.size).sum::<u64>();
         let mut before: Option<(List<'_>, Piece)> = None;
         for window in self.windows() {

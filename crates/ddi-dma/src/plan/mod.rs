@@ -185,6 +185,9 @@ pub struct Plan {
     room: u64,
     /// Bytes of an object that goes as it lies, in one window of one list; 0 where `lists` and `windows` tell.
     whole: u64,
+    /// Where what was planned starts in the object, and the number of its first window.
+    base: u64,
+    first_window: usize,
     scratch: Scratch,
 }
 
@@ -240,6 +243,8 @@ impl Plan {
             windows: Vec::new(),
             room: 0,
             whole: 0,
+            base: 0,
+            first_window: 0,
             scratch: Scratch { raw: Vec::new(), settled: Vec::new(), cuts: Vec::new(), joined: Vec::new() },
         }
     }
@@ -261,6 +266,8 @@ impl Plan {
         lists: Lists,
     ) -> Result<(), PlanError> {
         self.room = 0;
+        self.base = 0;
+        self.first_window = 0;
         if let Some(length) = fast::merge(view, engine, &mut self.cookies) {
             self.whole = length;
             return Ok(());
@@ -377,6 +384,15 @@ impl Plan {
         }
     }
 
+    /// Makes this the plan of a part of an object, which starts at `base` and whose first window has this number.
+    pub(crate) fn rebase(&mut self, base: u64, first_window: usize) {
+        self.copies.iter_mut().for_each(|copy| copy.offset += base);
+        self.lists.iter_mut().for_each(|list| list.offset += base);
+        self.windows.iter_mut().for_each(|window| window.offset += base);
+        self.base = base;
+        self.first_window = first_window;
+    }
+
     /// Bytes of contiguous reachable memory that the copies of the largest window take; 0 where nothing is copied.
     #[inline]
     pub fn room(&self) -> u64 {
@@ -412,7 +428,10 @@ impl Plan {
     fn window_span(&self, index: usize) -> Option<WindowSpan> {
         match self.whole {
             0 => self.windows.get(index).copied(),
-            length => (index == 0).then_some(WindowSpan { offset: 0, length, lists_end: 1, copies_end: 0 }),
+            length => {
+                let offset = self.base;
+                (index == 0).then_some(WindowSpan { offset, length, lists_end: 1, copies_end: 0 })
+            }
         }
     }
 
@@ -421,7 +440,7 @@ impl Plan {
         match self.whole {
             0 => self.lists.get(index).copied(),
             length => (index == 0).then_some(ListSpan {
-                offset: 0,
+                offset: self.base,
                 length,
                 cookies_end: self.cookies.len(),
                 copies_end: 0,
@@ -435,6 +454,11 @@ impl Plan {
         if self.whole > 0 { &[] } else { &self.copies }
     }
 
+    /// Makes the plan empty.
+    pub(crate) fn forget(&mut self) {
+        self.clear();
+    }
+
     fn clear(&mut self) {
         self.cookies.clear();
         self.copies.clear();
@@ -442,6 +466,8 @@ impl Plan {
         self.windows.clear();
         self.room = 0;
         self.whole = 0;
+        self.base = 0;
+        self.first_window = 0;
     }
 }
 

@@ -22,7 +22,7 @@ impl<'a> Window<'a> {
 
     /// Its number, from 0.
     pub fn index(&self) -> usize {
-        self.index
+        self.plan.first_window + self.index
     }
 
     /// Where it starts in the object, in bytes.

@@ -96,7 +96,7 @@ impl Toy {
     }
 
     pub fn bus(self: &Arc<Self>, copy_buffer_limit: u64) -> Bus {
-        Bus::new(self.clone(), BusConfig { copy_buffer_limit })
+        Bus::new(self.clone(), BusConfig { copy_buffer_limit, ..BusConfig::default() })
     }
 
     /// The events so far, which are forgotten.
