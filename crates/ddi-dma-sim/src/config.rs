@@ -42,12 +42,33 @@ pub struct MachineConfig {
     pub copy_buffer_limit: u64,
     /// Whether an IOMMU stands between the PCI nexus and memory.
     pub iommu: Iommu,
+    /// The SBus.
+    pub sbus: SbusConfig,
     /// What the disks store their sectors on.
     pub medium: MediumConfig,
 }
 
+impl MachineConfig {
+    /// A machine as those with an SBus mostly are: the default one with pages of 8 KiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma_sim::{Machine, MachineConfig, SbusConfig};
+    ///
+    /// let sbus = SbusConfig { dvma: 0xFFF0_0000..=0xFFFF_FFFF, ..SbusConfig::default() };
+    /// let machine = Machine::new(MachineConfig { sbus, ..MachineConfig::sparc() })?;
+    /// assert_eq!(machine.memory().page_size(), 8192);
+    /// # Ok::<(), ddi_dma_sim::ConfigError>(())
+    /// ```
+    pub fn sparc() -> Self {
+        MachineConfig { page_size: PageSize::Kib8, ..MachineConfig::default() }
+    }
+}
+
 impl Default for MachineConfig {
-    /// 6 GiB of memory in 4 KiB pages, no IOMMU, 4 MiB of copy buffers, disks of 64 MiB in memory.
+    /// 6 GiB of memory in 4 KiB pages, no IOMMU for PCI, an SBus as [`SbusConfig::default`] has it, 4 MiB of copy
+    /// buffers, disks of 64 MiB in memory.
     fn default() -> Self {
         MachineConfig {
             seed: 0,
@@ -57,6 +78,7 @@ impl Default for MachineConfig {
             dma_pool: 4 * MIB,
             copy_buffer_limit: 4 * MIB,
             iommu: Iommu::Off,
+            sbus: SbusConfig::default(),
             medium: MediumConfig { size: 64 * MIB, backing: Backing::Memory },
         }
     }
@@ -129,6 +151,43 @@ impl Iommu {
     }
 }
 
+/// What the SBus is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SbusConfig {
+    /// I/O virtual addresses that the IOMMU translates, below 4 GiB.
+    pub dvma: RangeInclusive<u64>,
+    /// What becomes of addresses below those.
+    pub physical: Physical,
+    /// Whether a cache stands between devices and memory.
+    pub cache: StreamingCache,
+}
+
+impl Default for SbusConfig {
+    /// The uppermost 16 MiB of 32 bits, no physical addresses, a cache.
+    fn default() -> Self {
+        SbusConfig { dvma: 0xFF00_0000..=0xFFFF_FFFF, physical: Physical::Refused, cache: StreamingCache::On }
+    }
+}
+
+/// What a bus behind an IOMMU does with physical addresses (`DDI_DMA_FORCE_PHYSICAL`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Physical {
+    /// It knows virtual addresses only: everything outside the DVMA window is a fault.
+    Refused,
+    /// Addresses below the DVMA window go straight to memory.
+    Honoured,
+}
+
+/// A cache between devices and memory that only a sync keeps honest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StreamingCache {
+    /// There is none.
+    Off,
+    /// What devices write stays in its lines until somebody syncs for the CPU or unmaps; what devices read may come
+    /// from lines that were fetched before the CPU wrote, until somebody syncs for the device.
+    On,
+}
+
 /// What a disk stores its sectors on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediumConfig {
@@ -172,6 +231,26 @@ pub enum ConfigError {
         /// First address.
         start: u64,
         /// Last address.
+        end: u64,
+    },
+    /// The DVMA window holds no page, or is not within 32 bits.
+    #[error("the DVMA window {start:#x}..={end:#x} holds no whole page, or ends above 0xffffffff")]
+    DvmaWindow {
+        /// First address.
+        start: u64,
+        /// Last address.
+        end: u64,
+    },
+    /// The bus would take a physical address for a virtual one.
+    #[error(
+        "memory at {memory:#x} lies under the DVMA window {start:#x}..={end:#x}: a bus that honours physical addresses could not tell one from the other"
+    )]
+    DvmaOverMemory {
+        /// Start of the range of memory.
+        memory: u64,
+        /// First address of the window.
+        start: u64,
+        /// Last address of the window.
         end: u64,
     },
     /// The medium is not made of whole sectors.

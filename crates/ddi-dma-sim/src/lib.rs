@@ -1,8 +1,8 @@
 //! Simulated machines for ddi-dma: DMA drivers proved without the hardware.
 //!
 //! A [`Machine`] has sparse physical memory, [`Buffer`]s that are contiguous for the CPU and in pages for everybody
-//! else, an ISA and a PCI nexus (the latter with an IOMMU or without), and [`DEVICES`] that move bytes only by bus
-//! address through their nexus. An address that nothing answers is a [`BusFault`], reported by the device, never a
+//! else, an ISA, a PCI and an SBus nexus (PCI with an IOMMU or without, SBus with a streaming cache too), and disks
+//! ([`DEVICES`]) and network devices ([`ETHERS`]) that move bytes only by bus address through their nexus. An address that nothing answers is a [`BusFault`], reported by the device, never a
 //! quiet success. All that looks random comes from one seed.
 //!
 //! # Examples
@@ -30,16 +30,27 @@
 mod config;
 mod disk;
 mod driver;
+mod ether;
 mod machine;
 mod memory;
 mod nexus;
 
-pub use config::{Backing, ConfigError, Iommu, MachineConfig, MediumConfig, PageSize, memory_map};
+pub use config::{
+    Backing, ConfigError, Iommu, MachineConfig, MediumConfig, PageSize, Physical, SbusConfig, StreamingCache,
+    memory_map,
+};
 pub use disk::{
     DEVICES, DeviceSpec, Disk, EngineSpec, EntryKind, ErrorCode, ISA_DISK_ATTR, ISA_SG_DISK_ATTR, Injection,
-    LATCH_DISK_ATTR, NexusKind, PCI_DISK_ATTR, PCI64_DISK_ATTR, Register, SECTOR, Stepped, csr,
+    LATCH_DISK_ATTR, NexusKind, PCI_DISK_ATTR, PCI64_DISK_ATTR, Register, SBUS_DISK_ATTR, SECTOR, Stepped,
+    csr,
 };
 pub use driver::{AttachError, DiskDriver, Explain, Interrupt, Report, TransferError, TransferErrorKind};
+pub use ether::{
+    ETHERS, Ether, EtherDriver, EtherError, EtherErrorCode, EtherErrorKind, EtherRegister, EtherSpec,
+    FRAME_MOST, SBUS_ETHER_ATTR, ether_csr,
+};
 pub use machine::{Machine, UnknownDevice};
 pub use memory::{Buffer, BufferSpec, Fragmentation, Hole, Memory, MemoryError, Placement};
-pub use nexus::{BusCounters, BusFault, DeviceAccess, DeviceBus, FaultKind, IsaNexus, PciNexus};
+pub use nexus::{
+    BusCounters, BusFault, DeviceAccess, DeviceBus, FaultKind, IsaNexus, PciNexus, SbusNexus, StreamCounters,
+};

@@ -6,8 +6,9 @@ use ddi_dma::Nexus;
 
 use crate::config::{ConfigError, MachineConfig};
 use crate::disk::{DEVICES, Disk, NexusKind, Stepped};
+use crate::ether::{ETHERS, Ether};
 use crate::memory::{Buffer, BufferSpec, Memory, MemoryError};
-use crate::nexus::{BusCounters, DeviceBus, IsaNexus, PciNexus};
+use crate::nexus::{BusCounters, DeviceBus, IsaNexus, PciNexus, SbusNexus};
 
 /// A simulated machine.
 #[derive(Debug)]
@@ -16,7 +17,9 @@ pub struct Machine {
     memory: Arc<Memory>,
     isa: Arc<IsaNexus>,
     pci: Arc<PciNexus>,
+    sbus: Arc<SbusNexus>,
     disks: Vec<Arc<Disk>>,
+    ethers: Vec<Arc<Ether>>,
 }
 
 /// The machine has no device of this name.
@@ -50,15 +53,18 @@ impl Machine {
         let limit = config.copy_buffer_limit;
         let isa = Arc::new(IsaNexus::new(Arc::clone(&memory), limit));
         let pci = Arc::new(PciNexus::new(Arc::clone(&memory), limit, &config.iommu)?);
-        let disks = DEVICES.iter().map(|spec| {
-            let bus: Arc<dyn DeviceBus> = match spec.nexus {
+        let sbus = Arc::new(SbusNexus::new(Arc::clone(&memory), limit, &config.sbus)?);
+        let bus = |kind| -> Arc<dyn DeviceBus> {
+            match kind {
                 NexusKind::Isa => isa.clone(),
                 NexusKind::Pci => pci.clone(),
-            };
-            Disk::new(spec, bus, &config.medium).map(Arc::new)
-        });
-        let disks = disks.collect::<Result<_, _>>()?;
-        Ok(Machine { config, memory, isa, pci, disks })
+                NexusKind::Sbus => sbus.clone(),
+            }
+        };
+        let disk = |spec| Disk::new(spec, bus(spec.nexus), &config.medium).map(Arc::new);
+        let disks = DEVICES.iter().map(disk).collect::<Result<_, _>>()?;
+        let ethers = ETHERS.iter().map(|spec| Arc::new(Ether::new(spec, bus(spec.nexus)))).collect();
+        Ok(Machine { config, memory, isa, pci, sbus, disks, ethers })
     }
 
     /// What the machine was built from.
@@ -90,11 +96,17 @@ impl Machine {
         &self.pci
     }
 
+    /// The SBus nexus.
+    pub fn sbus(&self) -> &Arc<SbusNexus> {
+        &self.sbus
+    }
+
     /// A nexus as drivers' bindings see it.
     pub fn nexus(&self, kind: NexusKind) -> Arc<dyn Nexus> {
         match kind {
             NexusKind::Isa => self.isa.clone(),
             NexusKind::Pci => self.pci.clone(),
+            NexusKind::Sbus => self.sbus.clone(),
         }
     }
 
@@ -103,10 +115,11 @@ impl Machine {
         match kind {
             NexusKind::Isa => self.isa.counters(),
             NexusKind::Pci => self.pci.counters(),
+            NexusKind::Sbus => self.sbus.counters(),
         }
     }
 
-    /// The device of this name: see [`DEVICES`].
+    /// The disk of this name: see [`DEVICES`].
     ///
     /// # Errors
     ///
@@ -116,7 +129,17 @@ impl Machine {
         found.ok_or_else(|| UnknownDevice { name: name.to_owned() })
     }
 
-    /// All devices.
+    /// The network device of this name: see [`ETHERS`].
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownDevice`].
+    pub fn ether(&self, name: &str) -> Result<&Arc<Ether>, UnknownDevice> {
+        let found = self.ethers.iter().find(|ether| ether.spec().name == name);
+        found.ok_or_else(|| UnknownDevice { name: name.to_owned() })
+    }
+
+    /// All disks.
     pub fn devices(&self) -> &[Arc<Disk>] {
         &self.disks
     }
@@ -125,7 +148,8 @@ impl Machine {
     pub fn run(&self) -> usize {
         let mut ended = 0;
         loop {
-            let round = self.disks.iter().filter(|disk| disk.step() == Stepped::Done).count();
+            let disks = self.disks.iter().filter(|disk| disk.step() == Stepped::Done).count();
+            let round = disks + self.ethers.iter().filter(|ether| ether.step() == Stepped::Done).count();
             if round == 0 {
                 return ended;
             }
@@ -135,6 +159,6 @@ impl Machine {
 }
 
 fn device_names() -> String {
-    let names: Vec<&str> = DEVICES.iter().map(|spec| spec.name).collect();
-    names.join(", ")
+    let (disks, ethers) = (DEVICES.iter().map(|spec| spec.name), ETHERS.iter().map(|spec| spec.name));
+    disks.chain(ethers).collect::<Vec<_>>().join(", ")
 }

@@ -77,6 +77,7 @@ fn registers_keep_as_many_bits_as_they_have() {
         ("pci-disk", 0xFFFF_FFFF, 0xFFFF_FFFF),
         ("latch-disk", 0xFFFF_FFFF, 0xFF_FFFF),
         ("pci64-disk", u64::MAX, u64::MAX),
+        ("sbus-disk", 0xFFFF_FFFF, 0xFFFF_FFFF),
     ];
     for (name, address, size) in widths {
         let disk = machine.device(name).expect("a device");

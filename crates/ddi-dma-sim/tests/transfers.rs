@@ -44,13 +44,23 @@ fn runs_of_pages_of_8_kib_behind_an_iommu() {
 #[test]
 fn a_copy_buffer_of_one_page() {
     let spec = |length| BufferSpec::new(length).offset(1000);
-    all_sizes(PageSize::Kib4, Iommu::Off, spec, BusConfig { copy_buffer_limit: 4096 });
+    all_sizes(
+        PageSize::Kib4,
+        Iommu::Off,
+        spec,
+        BusConfig { copy_buffer_limit: 4096, ..BusConfig::default() },
+    );
 }
 
 #[test]
 fn a_copy_buffer_of_one_page_and_all_memory_above_4_gib() {
     let spec = |length| BufferSpec::new(length).offset(1).placement(Placement::ABOVE_4G);
-    all_sizes(PageSize::Kib8, Iommu::Off, spec, BusConfig { copy_buffer_limit: 8192 });
+    all_sizes(
+        PageSize::Kib8,
+        Iommu::Off,
+        spec,
+        BusConfig { copy_buffer_limit: 8192, ..BusConfig::default() },
+    );
 }
 
 #[test]
@@ -109,12 +119,17 @@ fn the_same_seed_gives_the_same_transfer() {
 #[test]
 fn drivers_on_one_bus_do_not_disturb_each_other() {
     let machine = machine(6, PageSize::Kib4, Iommu::on());
-    let config = BusConfig { copy_buffer_limit: 64 << 10 };
+    let config = BusConfig { copy_buffer_limit: 64 << 10, ..BusConfig::default() };
     let isa = Bus::new(machine.nexus(NexusKind::Isa), config);
     let pci = Bus::new(machine.nexus(NexusKind::Pci), config);
+    let sbus = Bus::new(machine.nexus(NexusKind::Sbus), config);
     std::thread::scope(|scope| {
         for (seed, disk) in (1..).zip(machine.devices()) {
-            let bus = if disk.spec().nexus == NexusKind::Isa { &isa } else { &pci };
+            let bus = match disk.spec().nexus {
+                NexusKind::Isa => &isa,
+                NexusKind::Pci => &pci,
+                NexusKind::Sbus => &sbus,
+            };
             let machine = &machine;
             scope.spawn(move || {
                 let mut driver = DiskDriver::on_bus(disk, bus).expect("attached");
@@ -131,6 +146,6 @@ fn drivers_on_one_bus_do_not_disturb_each_other() {
             });
         }
     });
-    drop((isa, pci));
+    drop((isa, pci, sbus));
     assert_eq!(machine.memory().used(), 0);
 }

@@ -1,6 +1,6 @@
 //! The devices that a machine has: what they are called, where they sit and what their engines can do.
 
-use ddi_dma::{BurstSizes, DmaAttr};
+use ddi_dma::{AttrFlags, BurstSizes, DmaAttr};
 
 /// Bytes of a sector of every disk.
 pub const SECTOR: u64 = 512;
@@ -12,6 +12,8 @@ pub enum NexusKind {
     Isa,
     /// The PCI bus.
     Pci,
+    /// The SBus.
+    Sbus,
 }
 
 /// How many (address, size) pairs an engine holds.
@@ -45,6 +47,8 @@ pub struct EngineSpec {
     pub size_bits: u32,
     /// Pairs of them.
     pub entries: EntryKind,
+    /// Bursts that its burst register takes; empty where it has no such register.
+    pub bursts: BurstSizes,
 }
 
 /// A device as the table of devices has it.
@@ -106,7 +110,26 @@ pub const LATCH_DISK_ATTR: DmaAttr = DmaAttr {
 pub const PCI64_DISK_ATTR: DmaAttr =
     DmaAttr { sgllen: 256, granular: SECTOR as u32, ..DmaAttr::UNRESTRICTED };
 
-/// Every device of a machine.
+/// The SBus engine of the DDI's chapter on DMA: the uppermost 16 MiB of 32 bits, no list.
+pub const SBUS_DISK_ATTR: DmaAttr = DmaAttr {
+    version: DmaAttr::VERSION_0,
+    addr_lo: 0xFF00_0000,
+    addr_hi: 0xFFFF_FFFF,
+    count_max: 0xFFFF_FFFF,
+    align: 1,
+    burstsizes: SBUS_BURSTS,
+    minxfer: 1,
+    maxxfer: 0xFFFF_FFFF,
+    seg: 0xFFFF_FFFF,
+    sgllen: 1,
+    granular: SECTOR as u32,
+    flags: AttrFlags::empty(),
+};
+
+/// Bursts of the SBus engine: 1, 2 and 4 bytes.
+pub(crate) const SBUS_BURSTS: BurstSizes = BurstSizes::B1.union(BurstSizes::B2).union(BurstSizes::B4);
+
+/// Every disk of a machine.
 ///
 /// # Examples
 ///
@@ -119,13 +142,19 @@ pub const PCI64_DISK_ATTR: DmaAttr =
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub static DEVICES: [DeviceSpec; 5] = [
+pub static DEVICES: [DeviceSpec; 6] = [
     DeviceSpec {
         name: "isa-disk",
         description: "ISA, 24-bit addresses, 1 MiB boundary, 16-bit counter, no list",
         nexus: NexusKind::Isa,
         attr: ISA_DISK_ATTR,
-        engine: EngineSpec { address_bits: 24, counting_bits: 20, size_bits: 16, entries: EntryKind::Single },
+        engine: EngineSpec {
+            address_bits: 24,
+            counting_bits: 20,
+            size_bits: 16,
+            entries: EntryKind::Single,
+            bursts: BurstSizes::empty(),
+        },
     },
     DeviceSpec {
         name: "isa-sg-disk",
@@ -137,6 +166,7 @@ pub static DEVICES: [DeviceSpec; 5] = [
             counting_bits: 20,
             size_bits: 16,
             entries: EntryKind::List(17),
+            bursts: BurstSizes::empty(),
         },
     },
     DeviceSpec {
@@ -149,6 +179,7 @@ pub static DEVICES: [DeviceSpec; 5] = [
             counting_bits: 32,
             size_bits: 32,
             entries: EntryKind::List(17),
+            bursts: BurstSizes::empty(),
         },
     },
     DeviceSpec {
@@ -156,7 +187,13 @@ pub static DEVICES: [DeviceSpec; 5] = [
         description: "PCI, a 24-bit address counter under an 8-bit latch, no list",
         nexus: NexusKind::Pci,
         attr: LATCH_DISK_ATTR,
-        engine: EngineSpec { address_bits: 32, counting_bits: 24, size_bits: 24, entries: EntryKind::Single },
+        engine: EngineSpec {
+            address_bits: 32,
+            counting_bits: 24,
+            size_bits: 24,
+            entries: EntryKind::Single,
+            bursts: BurstSizes::empty(),
+        },
     },
     DeviceSpec {
         name: "pci64-disk",
@@ -168,6 +205,20 @@ pub static DEVICES: [DeviceSpec; 5] = [
             counting_bits: 64,
             size_bits: 64,
             entries: EntryKind::List(256),
+            bursts: BurstSizes::empty(),
+        },
+    },
+    DeviceSpec {
+        name: "sbus-disk",
+        description: "SBus, 0xff000000 and above, no list, burst register",
+        nexus: NexusKind::Sbus,
+        attr: SBUS_DISK_ATTR,
+        engine: EngineSpec {
+            address_bits: 32,
+            counting_bits: 32,
+            size_bits: 32,
+            entries: EntryKind::Single,
+            bursts: SBUS_BURSTS,
         },
     },
 ];

@@ -8,10 +8,12 @@ mod transfer;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(crate) use catalog::SBUS_BURSTS;
 pub use catalog::{
     DEVICES, DeviceSpec, EngineSpec, EntryKind, ISA_DISK_ATTR, ISA_SG_DISK_ATTR, LATCH_DISK_ATTR, NexusKind,
-    PCI_DISK_ATTR, PCI64_DISK_ATTR, SECTOR,
+    PCI_DISK_ATTR, PCI64_DISK_ATTR, SBUS_DISK_ATTR, SECTOR,
 };
+pub(crate) use registers::holds_burst;
 pub use registers::{ErrorCode, Register, csr};
 
 use crate::config::{ConfigError, MediumConfig};

@@ -1,5 +1,7 @@
 //! The registers of a disk, as the drivers of the DDI's manual know them: csr, address and size, or a list of both.
 
+use ddi_dma::BurstSizes;
+
 use super::catalog::{EngineSpec, EntryKind};
 
 /// The bits of the control and status register.
@@ -36,6 +38,8 @@ pub enum Register {
     Block,
     /// Bytes that the last transfer was asked for and did not move, 64 bits, read only.
     Residue,
+    /// Bytes of a burst, 16 bits, 1 after power-up; only where the engine has a choice of bursts.
+    Burst,
     /// Entries of the list that are filled, 16 bits; only with a list.
     Entries,
     /// Bus address of an entry; entry 0 of an engine without a list.
@@ -58,12 +62,14 @@ pub enum ErrorCode {
     OutOfRange = 3,
     /// The medium failed. What came before was moved.
     Medium = 4,
+    /// The burst register holds a burst that the engine or the bus does not have. Nothing was moved.
+    BadBurst = 5,
 }
 
 impl ErrorCode {
     /// The code that the error register shows so, if it is one.
     pub fn from_register(value: u64) -> Option<Self> {
-        [Self::None, Self::BadList, Self::BusFault, Self::OutOfRange, Self::Medium]
+        [Self::None, Self::BadList, Self::BusFault, Self::OutOfRange, Self::Medium, Self::BadBurst]
             .into_iter()
             .find(|code| *code as u64 == value)
     }
@@ -86,6 +92,7 @@ pub(super) struct Registers {
     pub(super) block: u64,
     pub(super) residue: u64,
     pub(super) filled: u64,
+    pub(super) burst: u64,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -97,6 +104,7 @@ impl Registers {
             block: 0,
             residue: 0,
             filled: 0,
+            burst: 1,
             entries: vec![Entry::default(); engine.entries.count() as usize],
         }
     }
@@ -108,6 +116,8 @@ impl Registers {
             (Register::Error, _) => self.error as u64,
             (Register::Block, _) => self.block,
             (Register::Residue, _) => self.residue,
+            (Register::Burst, _) if engine.bursts.is_empty() => u64::MAX,
+            (Register::Burst, _) => self.burst,
             (Register::Entries, EntryKind::List(_)) => self.filled,
             (Register::Entries, EntryKind::Single) => u64::MAX,
             (Register::Address(index), _) => entry(index).map_or(u64::MAX, |entry| entry.address),
@@ -120,6 +130,7 @@ impl Registers {
             Register::Csr => self.command(value),
             Register::Error | Register::Residue => {}
             Register::Block => self.block = value,
+            Register::Burst => self.burst = value & low_bits(16),
             Register::Entries => self.filled = value & low_bits(16),
             Register::Address(index) => {
                 if let Some(entry) = self.entries.get_mut(index as usize) {
@@ -162,6 +173,11 @@ impl Registers {
         }
         (self.error, self.residue) = (error, residue);
     }
+}
+
+/// Whether a burst register that holds `bytes` names a burst of these.
+pub(crate) fn holds_burst(bytes: u64, of: BurstSizes) -> bool {
+    bytes.is_power_of_two() && u64::from(of.bits()) & bytes != 0
 }
 
 /// A mask of so many low bits.

@@ -2,7 +2,7 @@
 
 use super::catalog::{EngineSpec, EntryKind, SECTOR};
 use super::medium::Medium;
-use super::registers::{Entry, ErrorCode, Registers, csr, low_bits};
+use super::registers::{Entry, ErrorCode, Registers, csr, holds_burst, low_bits};
 use super::{Injection, Outcome};
 use crate::nexus::{BusFault, DeviceAccess, DeviceBus};
 
@@ -34,6 +34,10 @@ impl Transfer<'_> {
         let Some(entries) = registers.entries.get(..filled).filter(|entries| !entries.is_empty()) else {
             return Outcome { error: ErrorCode::BadList, residue: 0, fault: None };
         };
+        let bursts = self.engine.bursts;
+        if !bursts.is_empty() && !holds_burst(registers.burst, bursts & self.bus.burst_sizes()) {
+            return Outcome { error: ErrorCode::BadBurst, residue: 0, fault: None };
+        }
         let total: u128 = entries.iter().map(|entry| u128::from(entry.size) + 1).sum();
         let start = u128::from(registers.block) * u128::from(SECTOR);
         if start + total > u128::from(self.medium.size()) {

@@ -7,7 +7,9 @@ mod outcome;
 use std::sync::Arc;
 
 use ddi_dma::plan::List;
-use ddi_dma::{BindFlags, Bus, BusConfig, Device, Direction, DmaHandle, DmaObject, InFlight, Wait};
+use ddi_dma::{
+    BindFlags, BurstSizes, Bus, BusConfig, Device, Direction, DmaHandle, DmaObject, InFlight, Wait,
+};
 
 use crate::disk::{Disk, EntryKind, ErrorCode, Register, SECTOR, Stepped, csr};
 use crate::machine::Machine;
@@ -99,6 +101,10 @@ impl<O: DmaObject> DiskDriver<O> {
     pub fn on_bus(disk: &Arc<Disk>, bus: &Bus) -> Result<Self, AttachError> {
         let device = bus.device(disk.spec().name);
         let handle = device.alloc_handle(&disk.spec().attr, Wait::DontWait)?;
+        if let (Some(burst), false) = (best_burst(handle.burst_sizes()), disk.spec().engine.bursts.is_empty())
+        {
+            disk.put(Register::Burst, burst);
+        }
         let (disk, bus) = (Arc::clone(disk), bus.clone());
         Ok(DiskDriver { disk, bus, device, explain: Explain::No, state: State::Idle(handle) })
     }
@@ -313,6 +319,11 @@ impl<O: DmaObject> DiskDriver<O> {
         };
         self.state = State::Ended(handle, result);
     }
+}
+
+/// The largest burst that engine and bus both have, in bytes.
+pub(crate) fn best_burst(sizes: BurstSizes) -> Option<u64> {
+    sizes.bits().checked_ilog2().map(|bit| 1 << bit)
 }
 
 /// Programs the engine with the cookies of a list, and starts it.

@@ -126,6 +126,7 @@ fn describe(code: ErrorCode, fault: &Option<BusFault>) -> String {
         (ErrorCode::BadList, None) => "the list has no entry, or more than fit".to_owned(),
         (ErrorCode::BusFault, None) => "bus fault".to_owned(),
         (ErrorCode::OutOfRange, None) => "the disk ends before it".to_owned(),
+        (ErrorCode::BadBurst, None) => "engine or bus does not have the burst".to_owned(),
         (ErrorCode::Medium, None) => "the medium failed".to_owned(),
     }
 }

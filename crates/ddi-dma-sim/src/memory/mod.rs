@@ -165,6 +165,12 @@ impl Memory {
         }
     }
 
+    /// Checks that all bytes have memory behind them.
+    pub(crate) fn check(&self, address: u64, length: u64) -> Result<(), Hole> {
+        let answered = self.answered(address, length);
+        if answered == length { Ok(()) } else { Err(Hole { address: address.wrapping_add(answered) }) }
+    }
+
     /// How many of `length` bytes from `address` have memory behind them before the first that has none.
     fn answered(&self, address: u64, length: u64) -> u64 {
         let mut at = address;

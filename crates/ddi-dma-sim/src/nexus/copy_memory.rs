@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ddi_dma::{MapId, Resource, Shortage};
+use ddi_dma::{
+    Direction, DmaAttr, Extent, MapId, MapRequest, MemRequest, NexusMemory, Redzone, Resource, Shortage, View,
+};
 
+use super::iommu::Mmu;
 use crate::memory::{FileRun, Mapping, Memory, RunRequest};
 
 /// What a nexus has handed out.
@@ -31,11 +34,11 @@ struct Run {
 
 /// A run that was handed out.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Taken {
-    pub(super) id: MapId,
-    pub(super) cpu: NonNull<u8>,
-    pub(super) physical: u64,
-    pub(super) size: u64,
+struct Taken {
+    id: MapId,
+    cpu: NonNull<u8>,
+    physical: u64,
+    size: u64,
 }
 
 impl CopyMemory {
@@ -43,8 +46,38 @@ impl CopyMemory {
         CopyMemory { memory, limit, state: Mutex::default() }
     }
 
+    /// Takes memory for devices that use physical addresses, `last` the highest of them.
+    pub(super) fn take_physical(&self, request: &MemRequest<'_>, last: u64) -> Result<NexusMemory, Shortage> {
+        let MemRequest { size, align, seg, attr } = *request;
+        let (lo, hi) = (attr.addr_lo, attr.addr_hi.min(last));
+        let taken = self.take(&RunRequest { size, lo, hi, align, seg })?;
+        Ok(NexusMemory { cpu: taken.cpu, bus: taken.physical, size: taken.size, id: taken.id })
+    }
+
+    /// Takes memory for devices behind an IOMMU, mapped from its first page on.
+    pub(super) fn take_mapped(&self, request: &MemRequest<'_>, mmu: &Mmu) -> Result<NexusMemory, Shortage> {
+        let MemRequest { size, align, seg, attr } = *request;
+        // Any frames will do: the IOMMU's addresses are what the engine must reach.
+        let taken = self.take(&RunRequest { size, lo: 0, hi: u64::MAX, align: 1, seg: u64::MAX })?;
+        let frames = [Extent { address: taken.physical, size: taken.size }];
+        let attr = DmaAttr { align, seg, ..*attr };
+        let mapped = mmu.map_strictly(&MapRequest {
+            view: View::Extents(&frames),
+            attr: &attr,
+            direction: Direction::Both,
+            redzone: Redzone::No,
+        });
+        match mapped {
+            Ok(bus) => Ok(NexusMemory { cpu: taken.cpu, bus, size: taken.size, id: taken.id }),
+            Err(shortage) => {
+                self.give_back(taken.id);
+                Err(shortage)
+            }
+        }
+    }
+
     /// Takes a run of at least `request.size` bytes.
-    pub(super) fn take(&self, request: &RunRequest) -> Result<Taken, Shortage> {
+    fn take(&self, request: &RunRequest) -> Result<Taken, Shortage> {
         let page = self.memory.page_size();
         let mut state = self.state();
         let short = |used: u64| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ddi_dma::{Direction, Extent, MapId, MapRequest, Resource, Shortage, View};
+use ddi_dma::{Direction, Extent, MapId, MapRequest, Redzone, Resource, Shortage, View};
 
 use super::iova::IovaSpace;
 use super::{DeviceAccess, FaultKind};
@@ -31,6 +31,8 @@ struct State {
 struct Table {
     pages: Vec<u64>,
     direction: Direction,
+    /// Bytes of I/O addresses that the mapping holds: its pages, and the red zone behind them.
+    held: u64,
 }
 
 impl Mmu {
@@ -62,37 +64,54 @@ impl Mmu {
         self.insert(&Layout::of(request.view, self.page), request, request.attr.seg)
     }
 
-    /// Takes a mapping away. An id that names none is no mapping to take away.
-    pub(super) fn unmap(&self, map: MapId) {
+    /// Takes a mapping away; returns the pages that it mapped. An id that names none is no mapping to take away.
+    pub(super) fn unmap(&self, map: MapId) -> Vec<u64> {
         let mut state = self.state();
-        if let Some(table) = state.tables.remove(&map.0) {
-            let size = table.pages.len() as u64 * self.page;
-            state.space.give_back(map.0, size);
-            state.used -= size;
-        }
+        let Some(table) = state.tables.remove(&map.0) else { return Vec::new() };
+        state.space.give_back(map.0, table.held);
+        state.used -= table.held;
+        table.pages
     }
 
     /// Finds the memory behind an I/O address, and how many bytes follow it side by side.
     pub(super) fn translate(&self, address: u64, access: DeviceAccess) -> Result<(u64, u64), FaultKind> {
-        let state = self.state();
-        let (start, table) = state.tables.range(..=address).next_back().ok_or(FaultKind::Unmapped)?;
-        let (index, within) = (((address - start) / self.page) as usize, address % self.page);
-        let page = *table.pages.get(index).ok_or(FaultKind::Unmapped)?;
+        let (direction, physical, run) = self.find(address).ok_or(FaultKind::Unmapped)?;
         let allowed = match access {
-            DeviceAccess::Read => table.direction.device_reads(),
-            DeviceAccess::Write => table.direction.device_writes(),
+            DeviceAccess::Read => direction.device_reads(),
+            DeviceAccess::Write => direction.device_writes(),
         };
-        if !allowed {
-            return Err(FaultKind::Forbidden);
+        if allowed { Ok((physical, run)) } else { Err(FaultKind::Forbidden) }
+    }
+
+    /// The memory behind a run of I/O addresses, page by page; nothing for those that are not mapped.
+    pub(super) fn behind(&self, start: u64, end: u64) -> Vec<Extent> {
+        let mut extents = Vec::new();
+        let mut at = start;
+        while at < end {
+            let size = (self.page - at % self.page).min(end - at);
+            let found = self.find(at).map(|(_, address, _)| Extent { address, size });
+            extents.extend(found);
+            at += size;
         }
-        Ok((page + within, self.page - within))
+        extents
+    }
+
+    /// What a mapping allows, the memory behind an I/O address, and how many bytes follow it.
+    fn find(&self, address: u64) -> Option<(Direction, u64, u64)> {
+        let state = self.state();
+        let (start, table) = state.tables.range(..=address).next_back()?;
+        let (index, within) = (((address - start) / self.page) as usize, address % self.page);
+        let page = table.pages.get(index)?;
+        Some((table.direction, page + within, self.page - within))
     }
 
     fn insert(&self, layout: &Layout, request: &MapRequest<'_>, seg: u64) -> Result<u64, Shortage> {
-        let size = layout.pages.len() as u64 * self.page;
+        // The red zone is held like a page of the object, and nothing is mapped in it.
+        let redzone = u64::from(request.redzone == Redzone::Yes);
+        let size = (layout.pages.len() as u64).max(1) + redzone;
         let attr = request.attr;
         let run = RunRequest {
-            size: size.max(self.page),
+            size: size * self.page,
             lo: attr.addr_lo,
             hi: attr.addr_hi,
             align: attr.align.max(self.page),
@@ -104,7 +123,8 @@ impl Mmu {
             return Err(Shortage { resource: Resource::MapSpace, asked: run.size, free, largest });
         };
         state.used += run.size;
-        state.tables.insert(start, Table { pages: layout.pages.clone(), direction: request.direction });
+        let (pages, direction) = (layout.pages.clone(), request.direction);
+        state.tables.insert(start, Table { pages, direction, held: run.size });
         Ok(start)
     }
 

@@ -8,11 +8,14 @@ use ddi_dma::{
 };
 
 use super::copy_memory::CopyMemory;
-use super::{BusCounters, BusFault, Bytes, DeviceBus, FaultKind, Meter, access};
-use crate::memory::{Memory, RunRequest};
+use super::{BusCounters, BusFault, Bytes, DeviceBus, FaultKind, Meter, access, straight};
+use crate::memory::Memory;
 
 /// Highest address of the bus.
 const LAST: u64 = 0xFF_FFFF;
+
+/// Bursts that the bus carries.
+const BURSTS: BurstSizes = BurstSizes::B1.union(BurstSizes::B2).union(BurstSizes::B4);
 
 /// The ISA nexus: bus address = physical address, and nothing above 16 MiB.
 #[derive(Debug)]
@@ -33,6 +36,11 @@ impl IsaNexus {
         self.copies.used()
     }
 
+    fn access(&self, address: u64, bytes: Bytes<'_>) -> Result<(), BusFault> {
+        let carry = |physical, bytes: Bytes<'_>| straight(&self.memory, physical, bytes);
+        access(&self.meter, address, bytes, Self::translate, carry)
+    }
+
     /// The bus is straight: only its 24 lines limit an address.
     fn translate(address: u64) -> Result<(u64, u64), FaultKind> {
         if address > LAST { Err(FaultKind::OutOfReach) } else { Ok((address, LAST + 1 - address)) }
@@ -41,15 +49,19 @@ impl IsaNexus {
 
 impl DeviceBus for IsaNexus {
     fn read(&self, address: u64, to: &mut [u8]) -> Result<(), BusFault> {
-        access(&self.memory, &self.meter, address, Bytes::Read(to), Self::translate)
+        self.access(address, Bytes::Read(to))
     }
 
     fn write(&self, address: u64, from: &[u8]) -> Result<(), BusFault> {
-        access(&self.memory, &self.meter, address, Bytes::Write(from), Self::translate)
+        self.access(address, Bytes::Write(from))
     }
 
     fn counters(&self) -> BusCounters {
         self.meter.counters()
+    }
+
+    fn burst_sizes(&self) -> BurstSizes {
+        BURSTS
     }
 }
 
@@ -58,11 +70,7 @@ impl DeviceBus for IsaNexus {
 unsafe impl Nexus for IsaNexus {
     fn info(&self) -> NexusInfo {
         NexusInfo {
-            limits: DmaAttr {
-                addr_hi: LAST,
-                burstsizes: BurstSizes::B1 | BurstSizes::B2 | BurstSizes::B4,
-                ..DmaAttr::UNRESTRICTED
-            },
+            limits: DmaAttr { addr_hi: LAST, burstsizes: BURSTS, ..DmaAttr::UNRESTRICTED },
             addressing: Addressing::Physical,
             coherence: Coherence::Coherent,
             page_size: self.memory.page_size(),
@@ -79,14 +87,7 @@ unsafe impl Nexus for IsaNexus {
     fn sync(&self, _request: &SyncRequest<'_>) {}
 
     fn alloc(&self, request: &MemRequest<'_>) -> Result<NexusMemory, Shortage> {
-        let taken = self.copies.take(&RunRequest {
-            size: request.size,
-            lo: request.attr.addr_lo,
-            hi: request.attr.addr_hi.min(LAST),
-            align: request.align,
-            seg: request.seg,
-        })?;
-        Ok(NexusMemory { cpu: taken.cpu, bus: taken.physical, size: taken.size, id: taken.id })
+        self.copies.take_physical(request, LAST)
     }
 
     unsafe fn free(&self, memory: NexusMemory) {

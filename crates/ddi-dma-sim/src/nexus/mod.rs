@@ -6,15 +6,22 @@ mod iommu;
 mod iova;
 mod isa;
 mod pci;
+mod sbus;
+mod stream_cache;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use ddi_dma::BurstSizes;
 
 pub use fault::{BusFault, DeviceAccess, FaultKind};
 pub use isa::IsaNexus;
 pub use pci::PciNexus;
+pub use sbus::SbusNexus;
+pub use stream_cache::StreamCounters;
 
-use crate::memory::Memory;
+use crate::memory::{Hole, Memory};
 
 /// A bus as its devices see it: addresses that something answers, or that nothing does.
 ///
@@ -37,6 +44,11 @@ pub trait DeviceBus: fmt::Debug + Send + Sync {
 
     /// What devices have done so far.
     fn counters(&self) -> BusCounters;
+
+    /// The bursts that the bus carries.
+    fn burst_sizes(&self) -> BurstSizes {
+        BurstSizes::all()
+    }
 }
 
 /// What the devices of a nexus have done so far.
@@ -103,15 +115,32 @@ impl Bytes<'_> {
             Bytes::Write(from) => from.len() as u64,
         }
     }
+
+    /// A part of the bytes.
+    fn piece(&mut self, range: Range<usize>) -> Bytes<'_> {
+        match self {
+            Bytes::Read(to) => Bytes::Read(&mut to[range]),
+            Bytes::Write(from) => Bytes::Write(&from[range]),
+        }
+    }
 }
 
-/// Moves bytes piece by piece. `translate` says for a bus address where its memory is and how many bytes follow it.
+/// Moves bytes between a device and physical memory, with nothing between them.
+fn straight(memory: &Memory, physical: u64, bytes: Bytes<'_>) -> Result<(), Hole> {
+    match bytes {
+        Bytes::Read(to) => memory.peek(physical, to),
+        Bytes::Write(from) => memory.poke(physical, from),
+    }
+}
+
+/// Moves bytes piece by piece. `translate` says for a bus address where its memory is and how many bytes follow it;
+/// `carry` moves a piece to or from there.
 fn access(
-    memory: &Memory,
     meter: &Meter,
     address: u64,
     mut bytes: Bytes<'_>,
     translate: impl Fn(u64) -> Result<(u64, u64), FaultKind>,
+    mut carry: impl FnMut(u64, Bytes<'_>) -> Result<(), Hole>,
 ) -> Result<(), BusFault> {
     let (access, length) = (bytes.access(), bytes.len());
     let mut at = 0u64;
@@ -125,10 +154,7 @@ fn access(
         let (physical, run) = translate(bus).map_err(|kind| fault(at, kind))?;
         let piece = at as usize..at.saturating_add(run).min(length) as usize;
         let next = piece.end as u64;
-        let moved = match &mut bytes {
-            Bytes::Read(to) => memory.peek(physical, &mut to[piece]),
-            Bytes::Write(from) => memory.poke(physical, &from[piece]),
-        };
+        let moved = carry(physical, bytes.piece(piece));
         moved.map_err(|hole| fault(at + (hole.address - physical), FaultKind::NoMemory))?;
         at = next;
     }

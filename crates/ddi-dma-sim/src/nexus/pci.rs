@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use ddi_dma::{
-    Addressing, Coherence, Direction, DmaAttr, Extent, MapId, MapRequest, MemRequest, Nexus, NexusInfo,
-    NexusMemory, Redzone, Resource, Shortage, SyncRequest, View,
+    Addressing, Coherence, DmaAttr, Extent, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory,
+    Resource, Shortage, SyncRequest,
 };
 
 use super::copy_memory::CopyMemory;
 use super::iommu::Mmu;
-use super::{BusCounters, BusFault, Bytes, DeviceAccess, DeviceBus, Meter, access};
+use super::{BusCounters, BusFault, Bytes, DeviceBus, Meter, access, straight};
 use crate::config::{ConfigError, Iommu};
-use crate::memory::{Memory, RunRequest};
+use crate::memory::Memory;
 
 /// The PCI nexus.
 #[derive(Debug)]
@@ -47,11 +47,13 @@ impl PciNexus {
     }
 
     fn access(&self, address: u64, bytes: Bytes<'_>) -> Result<(), BusFault> {
-        let wants: DeviceAccess = bytes.access();
-        access(&self.memory, &self.meter, address, bytes, |bus| match &self.mmu {
+        let wants = bytes.access();
+        let translate = |bus| match &self.mmu {
             None => Ok((bus, u64::MAX - bus)),
             Some(mmu) => mmu.translate(bus, wants),
-        })
+        };
+        let carry = |physical, bytes: Bytes<'_>| straight(&self.memory, physical, bytes);
+        access(&self.meter, address, bytes, translate, carry)
     }
 }
 
@@ -102,28 +104,9 @@ unsafe impl Nexus for PciNexus {
     fn sync(&self, _request: &SyncRequest<'_>) {}
 
     fn alloc(&self, request: &MemRequest<'_>) -> Result<NexusMemory, Shortage> {
-        let MemRequest { size, align, seg, attr } = *request;
-        let Some(mmu) = &self.mmu else {
-            let taken =
-                self.copies.take(&RunRequest { size, lo: attr.addr_lo, hi: attr.addr_hi, align, seg })?;
-            return Ok(NexusMemory { cpu: taken.cpu, bus: taken.physical, size: taken.size, id: taken.id });
-        };
-        // Behind the IOMMU any frames will do: its addresses are what the engine must reach.
-        let taken = self.copies.take(&RunRequest { size, lo: 0, hi: u64::MAX, align: 1, seg: u64::MAX })?;
-        let frames = [Extent { address: taken.physical, size: taken.size }];
-        let attr = DmaAttr { align, seg, ..*attr };
-        let mapped = mmu.map_strictly(&MapRequest {
-            view: View::Extents(&frames),
-            attr: &attr,
-            direction: Direction::Both,
-            redzone: Redzone::No,
-        });
-        match mapped {
-            Ok(bus) => Ok(NexusMemory { cpu: taken.cpu, bus, size: taken.size, id: taken.id }),
-            Err(shortage) => {
-                self.copies.give_back(taken.id);
-                Err(shortage)
-            }
+        match &self.mmu {
+            None => self.copies.take_physical(request, u64::MAX),
+            Some(mmu) => self.copies.take_mapped(request, mmu),
         }
     }
 

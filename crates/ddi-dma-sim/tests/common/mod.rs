@@ -72,6 +72,9 @@ pub fn round_trip(machine: &Machine, case: &Case<'_>) -> (Report, Report) {
     assert_eq!(machine.counters(driver.disk().spec().nexus).faults, 0);
     drop(driver);
     assert_eq!((machine.isa().copy_buffer_used(), machine.pci().copy_buffer_used()), (0, 0));
+    assert_eq!((machine.sbus().copy_buffer_used(), machine.sbus().map_space_used()), (0, 0));
+    let stream = machine.sbus().stream_counters();
+    assert_eq!((stream.lines, stream.late), (0, 0), "the framework synced all that a device wrote");
     assert_eq!((machine.pci().map_space_used(), machine.memory().used()), (0, 0));
     (written, read)
 }
