@@ -429,3 +429,68 @@ fn a_nexus_that_runs_out_is_asked_again_after_reclaiming() {
     );
     drop(binding);
 }
+
+#[test]
+fn map_space_slides_over_an_object_that_it_does_not_hold() {
+    for (offset, granular, limit, expected) in
+        [(0, 1, 2, 3), (100, 1, 2, 6), (0, 512, 3, 2), (512, 3 * 512, 4, 2)]
+    {
+        let toy = Toy::new(Addressing::Virtual, Coherence::Coherent);
+        toy.limit_map_pages(limit);
+        let pages = [50, 20, 40, 22, 44, 24];
+        let length = 6 * PAGE - offset;
+        let object = toy.object(&pages, offset, length);
+        object.set(&pattern(length));
+        let attr = DmaAttr { sgllen: 1, granular, ..FAR };
+        let whole = handle(&toy, &attr, 0).bind(object, Direction::Both, BindFlags::empty(), Wait::DontWait);
+        let error = whole.unwrap_err();
+        let BindErrorKind::NoResources(short) = error.kind() else { panic!("{error}") };
+        assert_eq!((short.resource, short.largest), (Resource::MapSpace, limit * PAGE));
+        let (handle, object) = error.into_parts();
+
+        let binding = handle.bind(object, Direction::Both, BindFlags::PARTIAL, Wait::DontWait).unwrap();
+        let count = binding.window_count();
+        assert_eq!(count, expected, "offset {offset}, granular {granular}, {limit} pages");
+        let mut flight = binding.start();
+        let mut seen = vec![0; length as usize];
+        for index in (0..count).rev().chain([0]) {
+            let window = flight.window(index).unwrap();
+            let range = window.range();
+            assert_eq!(window.index(), index);
+            let lists: u64 = window.lists().map(|list| list.length()).sum();
+            assert_eq!((lists, window.list(0).unwrap().offset()), (range.end - range.start, range.start));
+            let cookie = window.cookies()[0];
+            let bytes = toy.device_read(cookie.address, cookie.size).unwrap();
+            seen[range.start as usize..][..bytes.len()].copy_from_slice(&bytes);
+            toy.device_write(cookie.address, &[index as u8 + 1]).unwrap();
+            assert!(toy.mapped_pages() <= limit);
+        }
+        flight.sync(.., SyncFor::Cpu).unwrap();
+        let (_, object) = flight.complete().unbind();
+        seen[0] = pattern(1)[0];
+        assert_eq!(seen, pattern(length));
+        assert_eq!((object.get()[0], toy.mapped_pages()), (1, 0));
+    }
+}
+
+#[test]
+fn map_space_that_is_taken_is_waited_for() {
+    let toy = Toy::new(Addressing::Virtual, Coherence::Coherent);
+    toy.limit_map_pages(2);
+    let device = toy.bus(0).device("toy");
+    let bind = |wait: Wait<'_>| {
+        let handle: DmaHandle<Memory> = device.alloc_handle(&FAR, Wait::DontWait).unwrap();
+        handle.bind(toy.object(&[30, 31], 0, 2 * PAGE), Direction::Both, BindFlags::empty(), wait)
+    };
+    let held = bind(Wait::DontWait).unwrap();
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counted = calls.clone();
+    let callback = ddi_dma::Callback::new(move |_| {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        ddi_dma::Attempt::Done
+    });
+    assert!(matches!(bind(Wait::Callback(&callback)).unwrap_err().kind(), BindErrorKind::NoResources(_)));
+    drop(held);
+    assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 1);
+    drop(bind(Wait::Sleep).unwrap());
+}

@@ -77,6 +77,8 @@ pub struct Toy {
     events: Mutex<Vec<Event>>,
     free: Mutex<Vec<u64>>,
     maps: Mutex<BTreeMap<u64, Vec<Extent>>>,
+    /// Pages that all mappings of objects together may take.
+    map_limit: Mutex<u64>,
 }
 
 impl Toy {
@@ -88,6 +90,7 @@ impl Toy {
             events: Mutex::default(),
             free: Mutex::new((0..COPY_PAGES).rev().collect()),
             maps: Mutex::default(),
+            map_limit: Mutex::new(u64::MAX),
         })
     }
 
@@ -97,6 +100,16 @@ impl Toy {
 
     pub fn bus(self: &Arc<Self>, copy_buffer_limit: u64) -> Bus {
         Bus::new(self.clone(), BusConfig { copy_buffer_limit, ..BusConfig::default() })
+    }
+
+    /// Lets objects be mapped on so many pages at once.
+    pub fn limit_map_pages(&self, pages: u64) {
+        *self.map_limit.lock().unwrap() = pages;
+    }
+
+    /// Pages that mappings of objects take.
+    pub fn mapped_pages(&self) -> u64 {
+        self.maps.lock().unwrap().values().map(|extents| pages_of(extents)).sum()
     }
 
     /// The events so far, which are forgotten.
@@ -113,12 +126,14 @@ impl Toy {
 
     /// What a device sees at a bus address.
     pub fn device_read(&self, address: u64, length: u64) -> Result<Vec<u8>, String> {
-        Ok(self.ram.read(self.translate(address, length)?, length as usize))
+        (address..address + length).map(|at| Ok(self.ram.read(self.translate(at, 1)?, 1)[0])).collect()
     }
 
     pub fn device_write(&self, address: u64, bytes: &[u8]) -> Result<(), String> {
-        self.ram.write(self.translate(address, bytes.len() as u64)?, bytes);
-        Ok(())
+        (address..).zip(bytes).try_for_each(|(at, byte)| {
+            self.ram.write(self.translate(at, 1)?, &[*byte]);
+            Ok(())
+        })
     }
 
     fn translate(&self, address: u64, length: u64) -> Result<u64, String> {
@@ -161,6 +176,11 @@ unsafe impl Nexus for Toy {
         let bytes = extents.iter().map(|extent| extent.size).sum();
         self.note(Event::Map { bytes });
         let first = extents.first().map_or(0, |extent| extent.address % PAGE);
+        let (asked, limit) = (pages_of(&extents), *self.map_limit.lock().unwrap());
+        let free = limit.saturating_sub(self.mapped_pages()).saturating_mul(PAGE);
+        if asked * PAGE > free {
+            return Err(Shortage { resource: Resource::MapSpace, asked: asked * PAGE, free, largest: free });
+        }
         let base = self.insert(extents);
         bus.push(Extent { address: base + first, size: bytes });
         Ok(MapId(base))
@@ -210,6 +230,12 @@ unsafe impl Nexus for Toy {
         let first = memory.id.0 / PAGE;
         self.free.lock().unwrap().extend(first..first + memory.size / PAGE);
     }
+}
+
+/// Pages that an object takes when its extents are put side by side.
+fn pages_of(extents: &[Extent]) -> u64 {
+    let first = extents.first().map_or(0, |extent| extent.address % PAGE);
+    (first + extents.iter().map(|extent| extent.size).sum::<u64>()).div_ceil(PAGE)
 }
 
 /// An object: pages of the toy's memory.
