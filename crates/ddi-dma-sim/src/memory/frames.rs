@@ -1,5 +1,6 @@
 //! The page-frame allocator: which frames are free, and which one comes next.
 
+use std::fmt;
 use std::ops::{Range, RangeInclusive};
 
 use rand_chacha::ChaCha8Rng;
@@ -241,7 +242,6 @@ impl Frames {
 }
 
 /// A stretch of memory without holes.
-#[derive(Debug)]
 struct Region {
     /// Number of the first frame.
     first: u64,
@@ -250,6 +250,19 @@ struct Region {
     free: u64,
     /// One bit a frame, set where it is in use.
     used: Vec<u64>,
+}
+
+impl fmt::Debug for Region {
+    /// Leaves the bits out: there is one a frame.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Region { first, count, free, purpose, used: _ } = self;
+        f.debug_struct("Region")
+            .field("first", first)
+            .field("count", count)
+            .field("free", free)
+            .field("purpose", purpose)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Region {
