@@ -78,6 +78,8 @@ mod slide;
 mod stats;
 mod sync;
 mod wait;
+#[cfg(all(test, shuttle))]
+mod wait_model;
 
 pub use attr::{AttrError, AttrFlags, BurstSizes, DmaAttr};
 pub use bind_future::BindFuture;

@@ -1,0 +1,249 @@
+//! The queue under a model checker, which tries many interleavings: `cargo xtask model`.
+//!
+//! A deadlock, which is what a lost wake-up comes to, is found as such.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::task::Waker;
+use std::task::Wake;
+
+use shuttle::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use shuttle::thread::{self, Thread};
+
+use crate::callback::{Attempt, Callback};
+use crate::error::{Resource, Shortage};
+use crate::platform::Platform;
+use crate::wait::{Gate, MOST_PASSES, Patience, Refusal, Supply, Wait};
+
+const SCHEDULES: usize = 5_000;
+
+/// So many units of something.
+struct Units {
+    free: u64,
+    all: u64,
+}
+
+impl Units {
+    fn take(&mut self, n: u64) -> Result<u64, Refusal> {
+        if n > self.free {
+            let shortage = self.shortage(n);
+            return Err(if self.free < self.all {
+                Refusal::Later(shortage)
+            } else {
+                Refusal::Never(shortage)
+            });
+        }
+        self.free -= n;
+        Ok(n)
+    }
+}
+
+impl Supply for Units {
+    fn promises(&self, asked: u64) -> bool {
+        self.free >= asked
+    }
+
+    fn shortage(&self, asked: u64) -> Shortage {
+        Shortage { resource: Resource::CopyBuffer, asked, free: self.free, largest: self.free }
+    }
+}
+
+/// The model checker's threads.
+struct Threads;
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl Platform for Threads {
+    fn current(&self) -> u64 {
+        // The model's thread numbers print as `ThreadId(n)` and are told apart by that alone.
+        let name = alloc::format!("{:?}", thread::current().id());
+        name.bytes().filter(u8::is_ascii_digit).fold(1, |n, digit| n * 10 + u64::from(digit - b'0'))
+    }
+
+    fn waker(&self) -> Waker {
+        std::sync::Arc::new(Unpark(thread::current())).into()
+    }
+
+    fn park(&self) {
+        thread::park();
+    }
+}
+
+fn gate(all: u64) -> Arc<Gate<Units>> {
+    Gate::new(Units { free: all, all }, Arc::new(Threads))
+}
+
+fn take(gate: &Gate<Units>, n: u64, wait: Wait<'_>) -> Result<u64, Shortage> {
+    gate.obtain(n, Patience::Wait(wait), &mut None, |units| units.take(n))
+}
+
+fn put_back(gate: &Gate<Units>, n: u64) {
+    gate.give(|units| units.free += n);
+}
+
+fn all_back(gate: &Gate<Units>, all: u64) {
+    assert_eq!(gate.look(|units| units.free), all);
+    assert!(!gate.is_crowded());
+    let counts = gate.counts();
+    assert!(counts.passes <= counts.waits * u64::from(MOST_PASSES));
+}
+
+#[test]
+fn sleepers_are_never_lost() {
+    let run = || {
+        let gate = gate(3);
+        let threads: Vec<_> = (0..3)
+            .map(|number: u64| {
+                let gate = gate.clone();
+                thread::spawn(move || {
+                    for round in 0..3 {
+                        let n = 1 + (number + round) % 3;
+                        let taken = take(&gate, n, Wait::Sleep).unwrap_or_else(|short| panic!("{short}"));
+                        put_back(&gate, taken);
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        all_back(&gate, 3);
+    };
+    shuttle::check_random(run, SCHEDULES);
+    shuttle::check_pct(run, SCHEDULES, 3);
+}
+
+#[test]
+fn a_callback_and_sleepers_all_get_their_turn() {
+    let run = || {
+        let gate = gate(2);
+        let held = take(&gate, 2, Wait::DontWait).unwrap_or(0);
+        let got = Arc::new(AtomicU32::new(0));
+        let callback = {
+            let (gate, got) = (gate.clone(), got.clone());
+            Callback::new(move |me| match take(&gate, 2, Wait::Callback(me)) {
+                Ok(taken) => {
+                    got.fetch_add(1, Ordering::SeqCst);
+                    put_back(&gate, taken);
+                    Attempt::Done
+                }
+                Err(_) => Attempt::Runout,
+            })
+        };
+        let waits = take(&gate, 2, Wait::Callback(&callback)).is_err();
+        assert!(waits);
+        let sleeper = {
+            let gate = gate.clone();
+            thread::spawn(move || {
+                let taken = take(&gate, 1, Wait::Sleep).unwrap_or(0);
+                put_back(&gate, taken);
+            })
+        };
+        put_back(&gate, held);
+        drop(sleeper.join());
+        assert_eq!(got.load(Ordering::SeqCst), 1, "called until it had it, and not once more");
+        all_back(&gate, 2);
+    };
+    shuttle::check_random(run, SCHEDULES);
+    shuttle::check_pct(run, SCHEDULES, 3);
+}
+
+#[test]
+fn after_cancelling_nothing_runs() {
+    let run = || {
+        let gate = gate(1);
+        let held = take(&gate, 1, Wait::DontWait).unwrap_or(0);
+        let detached = Arc::new(AtomicBool::new(false));
+        let running = Arc::new(AtomicBool::new(false));
+        let callback = {
+            let (detached, running, gate) = (detached.clone(), running.clone(), gate.clone());
+            Callback::new(move |me| {
+                assert!(!detached.load(Ordering::SeqCst), "called after it was cancelled");
+                running.store(true, Ordering::SeqCst);
+                thread::yield_now();
+                let taken = take(&gate, 1, Wait::Callback(me));
+                running.store(false, Ordering::SeqCst);
+                taken.into_iter().for_each(|taken| put_back(&gate, taken));
+                Attempt::Runout
+            })
+        };
+        let releaser = {
+            let (gate, callback) = (gate.clone(), callback.clone());
+            thread::spawn(move || {
+                let _ = take(&gate, 1, Wait::Callback(&callback));
+                put_back(&gate, held);
+            })
+        };
+        callback.cancel();
+        assert!(!running.load(Ordering::SeqCst), "still running when cancelled");
+        detached.store(true, Ordering::SeqCst);
+        drop(releaser.join());
+        assert!(!gate.is_crowded());
+    };
+    shuttle::check_random(run, SCHEDULES);
+    shuttle::check_pct(run, SCHEDULES, 3);
+}
+
+#[test]
+fn a_dropped_task_leaves_no_trace() {
+    let run = || {
+        let gate = gate(1);
+        let held = take(&gate, 1, Wait::DontWait).unwrap_or(0);
+        let task = {
+            let gate = gate.clone();
+            thread::spawn(move || {
+                let mut ticket = None;
+                let waker = Waker::noop();
+                let asked = gate.obtain(1, Patience::Task(waker), &mut ticket, |units| units.take(1));
+                gate.forget(&mut ticket);
+                asked.into_iter().for_each(|taken| put_back(&gate, taken));
+            })
+        };
+        let sleeper = {
+            let gate = gate.clone();
+            thread::spawn(move || {
+                let taken = take(&gate, 1, Wait::Sleep).unwrap_or(0);
+                put_back(&gate, taken);
+            })
+        };
+        put_back(&gate, held);
+        drop(task.join());
+        drop(sleeper.join());
+        all_back(&gate, 1);
+    };
+    shuttle::check_random(run, SCHEDULES);
+}
+
+#[test]
+fn passes_are_bounded_for_each_who_waits() {
+    let run = || {
+        let gate = gate(2);
+        let held = take(&gate, 1, Wait::DontWait).unwrap_or(0);
+        let passes = Arc::new(AtomicU32::new(0));
+        let large = Callback::new(|_| Attempt::Done);
+        assert!(take(&gate, 2, Wait::Callback(&large)).is_err());
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let (gate, passes) = (gate.clone(), passes.clone());
+                thread::spawn(move || {
+                    for _ in 0..MOST_PASSES {
+                        if let Ok(taken) = take(&gate, 1, Wait::DontWait) {
+                            put_back(&gate, taken);
+                            passes.fetch_add(1, Ordering::SeqCst);
+                        }
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        let passed = passes.load(Ordering::SeqCst);
+        assert!(passed <= MOST_PASSES, "passed {passed} times");
+        put_back(&gate, held);
+        all_back(&gate, 2);
+    };
+    shuttle::check_random(run, SCHEDULES / 10);
+}
