@@ -2,9 +2,12 @@
 
 mod common;
 
-use common::{Case, machine, round_trip};
+use common::{Case, round_trip};
 use ddi_dma::{BindFlags, BusConfig};
-use ddi_dma_sim::{BufferSpec, DEVICES, Fragmentation, Iommu, PageSize, Placement};
+use ddi_dma_sim::{
+    BufferSpec, DEVICES, Fragmentation, Iommu, Machine, MachineConfig, PageSize, Physical, Placement,
+    SbusConfig, StreamingCache,
+};
 use proptest::prelude::*;
 
 proptest! {
@@ -25,10 +28,16 @@ proptest! {
             Just(Placement::ANYWHERE), Just(Placement::BELOW_16M), Just(Placement::ABOVE_16M),
             Just(Placement::BELOW_4G), Just(Placement::ABOVE_4G)
         ],
+        dvma_pages in prop_oneof![Just(2040u64), 0u64..20],
+        cache in prop_oneof![Just(StreamingCache::Off), Just(StreamingCache::On)],
+        physical in prop_oneof![Just(Physical::Refused), Just(Physical::Honoured)],
         copy_pages in 1u64..20,
         block in 1u64..1000,
     ) {
-        let machine = machine(seed, page_size, iommu);
+        // Eight pages at least, so that there is room for a window and what of it is copied.
+        let sbus = SbusConfig { dvma: 0xFF00_0000..=0xFF00_FFFF + dvma_pages * 8192, cache, physical };
+        let config = MachineConfig { seed, page_size, iommu, sbus, ..MachineConfig::default() };
+        let machine = Machine::new(config).expect("a sound machine");
         let spec = BufferSpec { length, offset, fragmentation, placement };
         let config = BusConfig { copy_buffer_limit: copy_pages * page_size.bytes(), ..BusConfig::default() };
         let device = DEVICES[device].name;

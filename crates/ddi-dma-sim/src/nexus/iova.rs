@@ -92,6 +92,8 @@ impl IovaSpace {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const REQUEST: RunRequest = RunRequest { size: 0x1000, lo: 0, hi: u64::MAX, align: 1, seg: u64::MAX };
@@ -132,5 +134,114 @@ mod tests {
         assert_eq!(space.take(&request), Some(0x4000));
         assert_eq!(space.take(&request), None);
         assert_eq!(space.free(0x4000, 0x7FFF), (0x1000, 0x1000));
+    }
+
+    const PAGE: u64 = 0x1000;
+
+    /// A space as a list of pages, each of which is free or not.
+    struct Model {
+        first: u64,
+        free: Vec<bool>,
+    }
+
+    impl Model {
+        /// The highest place that keeps every limit, tried page by page from the top.
+        fn highest(&self, request: &RunRequest) -> Option<u64> {
+            let pages = (request.size / PAGE) as usize;
+            let places = self.free.len().checked_sub(pages)?;
+            (0..=places).rev().find_map(|page| {
+                let at = self.first + page as u64 * PAGE;
+                let last = at + (request.size - 1);
+                let free = self.free[page..page + pages].iter().all(|free| *free);
+                let within = at >= request.lo && last <= request.hi && at % request.align == 0;
+                let segments = request.seg.checked_add(1);
+                // Too large for a segment, it starts at one; else it lies in one.
+                let cut = segments.is_some_and(|size| match request.size <= size {
+                    true => at / size != last / size,
+                    false => at % size != 0,
+                });
+                (free && within && !cut).then_some(at)
+            })
+        }
+
+        fn set(&mut self, at: u64, size: u64, free: bool) {
+            let page = ((at - self.first) / PAGE) as usize;
+            for slot in &mut self.free[page..page + (size / PAGE) as usize] {
+                assert_ne!(*slot, free, "a page was handed out twice, or came back twice");
+                *slot = free;
+            }
+        }
+
+        /// Bytes free in `lo..=hi` and of the longest run there, byte ranges clipped.
+        fn free(&self, lo: u64, hi: u64) -> (u64, u64) {
+            let (mut total, mut largest, mut run) = (0, 0, 0);
+            for (page, free) in (0..).zip(&self.free) {
+                let start = (self.first + page * PAGE).max(lo);
+                let end = (self.first + (page + 1) * PAGE).min(hi.saturating_add(1));
+                let size = if *free { end.saturating_sub(start) } else { 0 };
+                run = if *free { run + size } else { 0 };
+                total += size;
+                largest = largest.max(run);
+            }
+            (total, largest)
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Take(RunRequest),
+        GiveBack(prop::sample::Index),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let limit = prop_oneof![Just(0), Just(u64::MAX), 0xFF00_0000u64..0xFF04_0000];
+        let seg = prop_oneof![Just(u64::MAX), (12u32..20).prop_map(|bits| (1 << bits) - 1)];
+        let take = (1u64..12, limit.clone(), limit, 0u32..17, seg).prop_map(|(pages, a, b, align, seg)| {
+            let (size, align) = (pages * PAGE, 1 << align);
+            Step::Take(RunRequest { size, lo: a.min(b), hi: a.max(b), align, seg })
+        });
+        let anywhere = (1u64..12).prop_map(|pages| {
+            Step::Take(RunRequest { size: pages * PAGE, lo: 0, hi: u64::MAX, align: 1, seg: u64::MAX })
+        });
+        let back = any::<prop::sample::Index>().prop_map(Step::GiveBack);
+        prop::collection::vec(prop_oneof![3 => take, 2 => anywhere, 3 => back], 1..80)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn the_allocator_does_what_a_search_over_all_pages_does(pages in 1u64..64, steps in steps()) {
+            let first = 0xFF00_0000;
+            let mut model = Model { first, free: vec![true; pages as usize] };
+            let mut space = IovaSpace::new(&(first..=first + pages * PAGE - 1), PAGE).unwrap();
+            let mut held: Vec<(u64, u64)> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Take(request) => {
+                        let expected = model.highest(&request);
+                        let taken = space.take(&request);
+                        prop_assert_eq!(taken, expected, "{:x?}", request);
+                        if let Some(at) = taken {
+                            model.set(at, request.size, false);
+                            held.push((at, request.size));
+                        }
+                    }
+                    Step::GiveBack(_) if held.is_empty() => {}
+                    Step::GiveBack(index) => {
+                        let (at, size) = held.swap_remove(index.index(held.len()));
+                        model.set(at, size, true);
+                        space.give_back(at, size);
+                    }
+                }
+                for (lo, hi) in [(0, u64::MAX), (first + 0x1800, first + 0x8FFF)] {
+                    prop_assert_eq!(space.free(lo, hi), model.free(lo, hi));
+                }
+            }
+            for (at, size) in held {
+                space.give_back(at, size);
+            }
+            prop_assert_eq!(space.free.into_iter().collect::<Vec<_>>(), [(first, first + pages * PAGE)]);
+        }
     }
 }

@@ -206,6 +206,8 @@ fn mask(within: &Range<usize>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::config::MachineConfig;
 
@@ -265,5 +267,113 @@ mod tests {
         assert_eq!(lines.write(&memory, 0xA_0005, &[1; 3]), Err(Hole { address: 0xA_0005 }));
         assert_eq!(lines.read(&memory, 0xA_0005, &mut [1; 3]), Err(Hole { address: 0xA_0005 }));
         assert_eq!(lines.counters(), StreamCounters::default());
+    }
+
+    /// The cache byte by byte: what memory holds, and what the line has of it.
+    struct Model {
+        memory: Vec<u8>,
+        fetched: Vec<Option<u8>>,
+        dirty: Vec<Option<u8>>,
+    }
+
+    impl Model {
+        fn lines(from: usize, to: usize) -> Range<usize> {
+            from / 64 * 64..to.next_multiple_of(64)
+        }
+
+        fn read(&mut self, from: usize, to: usize) -> Vec<u8> {
+            for line in Self::lines(from, to).step_by(64) {
+                let there = |n: usize| self.dirty[n].or(self.fetched[n]).is_some();
+                if (line.max(from)..(line + 64).min(to)).all(there) {
+                    continue;
+                }
+                for n in line..line + 64 {
+                    if self.dirty[n].is_none() && self.fetched[n].is_none() {
+                        self.fetched[n] = Some(self.memory[n]);
+                    }
+                }
+            }
+            (from..to).filter_map(|n| self.dirty[n].or(self.fetched[n])).collect()
+        }
+
+        fn write(&mut self, from: usize, bytes: &[u8]) {
+            for (n, byte) in (from..).zip(bytes) {
+                (self.dirty[n], self.fetched[n]) = (Some(*byte), None);
+            }
+        }
+
+        fn for_cpu(&mut self, from: usize, to: usize) {
+            for n in Self::lines(from, to) {
+                if let Some(byte) = self.dirty[n].take() {
+                    (self.memory[n], self.fetched[n]) = (byte, Some(byte));
+                }
+            }
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        DeviceReads,
+        DeviceWrites(u8),
+        CpuWrites(u8),
+        ForCpu,
+        ForDevice,
+        Evict,
+    }
+
+    fn step() -> impl Strategy<Value = (Step, usize, usize)> {
+        let step = prop_oneof![
+            Just(Step::DeviceReads),
+            any::<u8>().prop_map(Step::DeviceWrites),
+            any::<u8>().prop_map(Step::CpuWrites),
+            Just(Step::ForCpu),
+            Just(Step::ForDevice),
+            Just(Step::Evict),
+        ];
+        (step, 0usize..511, 1usize..200).prop_map(|(step, from, size)| (step, from, (from + size).min(512)))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn the_cache_does_what_it_does_byte_by_byte(steps in prop::collection::vec(step(), 1..60)) {
+            let (memory, mut lines) = (memory(), Lines::default());
+            let mut model = Model { memory: peek(&memory, AT, 512), fetched: vec![None; 512], dirty: vec![None; 512] };
+            for (step, from, to) in steps {
+                let at = AT + from as u64..AT + to as u64;
+                match step {
+                    Step::DeviceReads => {
+                        let mut seen = vec![0; to - from];
+                        lines.read(&memory, at.start, &mut seen).unwrap();
+                        prop_assert_eq!(seen, model.read(from, to));
+                    }
+                    Step::DeviceWrites(byte) => {
+                        lines.write(&memory, at.start, &vec![byte; to - from]).unwrap();
+                        model.write(from, &vec![byte; to - from]);
+                    }
+                    Step::CpuWrites(byte) => {
+                        memory.poke(at.start, &vec![byte; to - from]).unwrap();
+                        model.memory[from..to].fill(byte);
+                    }
+                    Step::ForCpu => {
+                        lines.sync_for_cpu(&memory, at);
+                        model.for_cpu(from, to);
+                    }
+                    Step::ForDevice => {
+                        lines.sync_for_device(at);
+                        model.fetched[Model::lines(from, to)].fill(None);
+                    }
+                    Step::Evict => {
+                        lines.evict(&memory, at);
+                        model.for_cpu(from, to);
+                        model.fetched[Model::lines(from, to)].fill(None);
+                    }
+                }
+                prop_assert_eq!(&peek(&memory, AT, 512), &model.memory);
+                let waiting = model.dirty.iter().flatten().count() as u64;
+                prop_assert_eq!(lines.counters().waiting, waiting);
+            }
+        }
     }
 }
