@@ -30,6 +30,8 @@ enum Chore {
     Counts,
     /// The tests of core and simulated machines under the address sanitizer.
     Asan,
+    /// The queue of those who wait, under a model checker that tries many interleavings.
+    Model,
 }
 
 /// Machines without an operating system for which the core must build.
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Chore::Bare => bare(),
         Chore::Counts => counts::check(),
         Chore::Asan => asan::test(),
+        Chore::Model => model(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,6 +60,7 @@ fn ci() -> Result<()> {
     bare()?;
     counts::check()?;
     asan::test()?;
+    model()?;
     cargo("test --workspace").run()
 }
 
@@ -64,6 +68,12 @@ fn lint() -> Result<()> {
     cargo("fmt --all --check").run()?;
     cargo("clippy --workspace --all-targets -- -D warnings").run()?;
     cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings").run()
+}
+
+fn model() -> Result<()> {
+    cargo("test -p ddi-dma --lib --target-dir target/model wait_model")
+        .env("RUSTFLAGS", "--cfg shuttle")
+        .run()
 }
 
 fn bare() -> Result<()> {

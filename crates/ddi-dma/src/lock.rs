@@ -13,11 +13,11 @@ type Inner<T> = spin::mutex::Mutex<T>;
 type Inner<T> = shuttle::sync::Mutex<T>;
 
 #[cfg(all(not(shuttle), feature = "std"))]
-pub(crate) type Guard<'a, T> = spin::mutex::MutexGuard<'a, T>;
+type Guard<'a, T> = spin::mutex::MutexGuard<'a, T>;
 #[cfg(all(not(shuttle), not(feature = "std")))]
-pub(crate) type Guard<'a, T> = spin::mutex::MutexGuard<'a, T>;
+type Guard<'a, T> = spin::mutex::MutexGuard<'a, T>;
 #[cfg(shuttle)]
-pub(crate) type Guard<'a, T> = shuttle::sync::MutexGuard<'a, T>;
+type Guard<'a, T> = shuttle::sync::MutexGuard<'a, T>;
 
 /// A lock that is held for a few instructions and never while somebody else's code runs.
 #[derive(Default)]

@@ -16,7 +16,7 @@ use core::task::Waker;
 
 use crate::callback::{Attempt, Callback, Cancels};
 use crate::error::Shortage;
-use crate::lock::{AtomicUsize, Guard, Mutex, Ordering};
+use crate::lock::{AtomicUsize, Mutex, Ordering};
 use crate::platform::Platform;
 
 /// How often one that waits is passed by others before the resource is kept for it.
@@ -270,49 +270,38 @@ impl<S: Supply> Gate<S> {
             inner.serving = Serving::Again;
             return;
         }
+        let server = Server(self);
         loop {
             inner.serving = Serving::Somebody;
             let mut served = None;
             while let Some((ticket, turn)) = inner.next_turn(served) {
                 served = Some(ticket);
-                inner = match turn {
-                    Kind::Task(waker) => {
-                        drop(inner);
-                        waker.wake();
-                        self.inner.lock()
-                    }
-                    Kind::Callback(callback) => self.run(inner, ticket, callback),
-                };
+                drop(inner);
+                match turn {
+                    Kind::Task(waker) => waker.wake(),
+                    Kind::Callback(callback) => self.run(ticket, callback),
+                }
+                inner = self.inner.lock();
             }
             if inner.serving != Serving::Again {
                 break;
             }
         }
         inner.serving = Serving::Nobody;
+        core::mem::forget(server);
     }
 
-    /// Runs a callback without the lock, and settles what it answered.
-    fn run<'a>(
-        &'a self,
-        mut inner: Guard<'a, Inner<S>>,
-        ticket: Ticket,
-        callback: Callback,
-    ) -> Guard<'a, Inner<S>> {
+    /// Runs a callback, and settles what it answered.
+    fn run(&self, ticket: Ticket, callback: Callback) {
+        let mut inner = self.inner.lock();
+        if inner.entry(ticket).is_none() {
+            return; // cancelled since it was its turn
+        }
         inner.running = Some((ticket, callback.clone(), self.platform.current()));
         inner.counts.callbacks += 1;
         drop(inner);
-        let attempt = callback.call();
-        let mut inner = self.inner.lock();
-        inner.running = None;
-        inner.settle(ticket, attempt, &callback);
-        self.note_length(&inner);
-        let cancelling = take(&mut inner.cancelling);
-        if cancelling.is_empty() {
-            return inner;
-        }
-        drop(inner);
-        cancelling.into_iter().for_each(Waker::wake);
-        self.inner.lock()
+        let mut turn = Turn { gate: self, ticket, callback, attempt: Attempt::Done };
+        turn.attempt = turn.callback.call();
     }
 
     fn enter(&self, inner: &mut Inner<S>, asked: u64, asker: Asker<'_>) {
@@ -350,6 +339,35 @@ impl<S: Supply> Gate<S> {
 
     fn note_length(&self, inner: &Inner<S>) {
         self.waiting.store(inner.queue.len(), Ordering::Release);
+    }
+}
+
+/// A callback that runs. Settled when it ends, in whichever way: one that panics is done.
+struct Turn<'a, S: Supply> {
+    gate: &'a Gate<S>,
+    ticket: Ticket,
+    callback: Callback,
+    attempt: Attempt,
+}
+
+impl<S: Supply> Drop for Turn<'_, S> {
+    fn drop(&mut self) {
+        let mut inner = self.gate.inner.lock();
+        inner.running = None;
+        inner.settle(self.ticket, self.attempt, &self.callback);
+        self.gate.note_length(&inner);
+        let cancelling = take(&mut inner.cancelling);
+        drop(inner);
+        cancelling.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Who serves a queue. Dropped only where a callback panics: somebody else may serve then.
+struct Server<'a, S: Supply>(&'a Gate<S>);
+
+impl<S: Supply> Drop for Server<'_, S> {
+    fn drop(&mut self) {
+        self.0.inner.lock().serving = Serving::Nobody;
     }
 }
 

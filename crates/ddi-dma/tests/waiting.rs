@@ -215,6 +215,22 @@ fn a_callback_may_cancel_itself() {
     assert_eq!(calls.load(Ordering::Relaxed), 1);
 }
 
+#[test]
+fn a_callback_that_panics_harms_nobody_else() {
+    let machine = fixture(1);
+    let held = machine.try_bind(1, Wait::DontWait).unwrap();
+    let log = Arc::default();
+    let bad = Callback::new(|_| panic!("a driver's mistake"));
+    let good = noting(&log, "good", Attempt::Done);
+    assert!(is_shortage(&machine.try_bind(1, Wait::Callback(&bad))));
+    assert!(is_shortage(&machine.try_bind(1, Wait::Callback(&good))));
+    let released = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(held)));
+    assert!(released.is_err());
+    bad.cancel();
+    drop(machine.try_bind(1, Wait::DontWait));
+    assert_eq!(*log.lock().unwrap(), ["good"]);
+}
+
 /// Counts how often a task was woken.
 #[derive(Default)]
 struct Woken(AtomicU32);
