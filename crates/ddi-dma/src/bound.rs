@@ -117,7 +117,7 @@ impl<O: DmaObject> Bound<O> {
             self.unmap();
             return Err(error);
         }
-        if self.plan.room() > 0 || self.cache_work != CacheWork::None || self.slide.is_some() {
+        if self.plan.room() > 0 || self.cache_work != CacheWork::None || self.map.is_some() {
             self.prepare(flags, patience)?;
         }
         self.state = State::Bound;
@@ -136,10 +136,18 @@ impl<O: DmaObject> Bound<O> {
             Some(_) => View::Extents(&self.mapped),
         };
         self.plan.make(view, &self.engine, budget, sliding, lists)?;
+        if self.map.is_some() {
+            self.rebase();
+        }
+        Ok(())
+    }
+
+    /// Where map space slides, the plan is that of a window.
+    #[cold]
+    fn rebase(&mut self) {
         if let Some(slide) = &self.slide {
             self.plan.rebase(slide.start(self.window), self.window);
         }
-        Ok(())
     }
 
     /// Takes the copy run, and hands the first window to the device.
@@ -214,7 +222,9 @@ impl<O: DmaObject> Bound<O> {
     fn release_resources(&mut self) {
         self.take_back();
         self.unmap();
-        self.slide = None;
+        if self.slide.take().is_some() {
+            self.plan.forget();
+        }
         if let Some(run) = self.run.take() {
             self.device.bus.copy_buffer.keep(&self.slot, run);
         }
@@ -271,7 +281,7 @@ impl<O: DmaObject> Bound<O> {
     /// The current window.
     #[inline]
     pub(crate) fn current(&self) -> Option<Window<'_>> {
-        self.plan.window(if self.slide.is_some() { 0 } else { self.window })
+        self.plan.window(self.window.wrapping_sub(self.plan.first_window()))
     }
 
     /// What the planner was shown.

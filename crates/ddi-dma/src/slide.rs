@@ -63,8 +63,10 @@ impl<O: DmaObject> Bound<O> {
     /// Maps the object, or its first window where map space does not hold all of it and PARTIAL allows that.
     #[cold]
     pub(crate) fn map(&mut self, flags: BindFlags, patience: Patience<'_>) -> Result<(), BindErrorKind> {
+        if self.slide.take().is_some() {
+            self.plan.forget();
+        }
         let Some(object) = &self.object else { return Ok(()) };
-        self.slide = None;
         if object.addresses() == Addresses::Bus {
             return Ok(());
         }

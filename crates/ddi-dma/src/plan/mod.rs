@@ -266,8 +266,6 @@ impl Plan {
         lists: Lists,
     ) -> Result<(), PlanError> {
         self.room = 0;
-        self.base = 0;
-        self.first_window = 0;
         if let Some(length) = fast::merge(view, engine, &mut self.cookies) {
             self.whole = length;
             return Ok(());
@@ -385,6 +383,9 @@ impl Plan {
     }
 
     /// Makes this the plan of a part of an object, which starts at `base` and whose first window has this number.
+    ///
+    /// That lasts: who goes on to plan whole objects calls [`forget`](Self::forget) first.
+    #[cold]
     pub(crate) fn rebase(&mut self, base: u64, first_window: usize) {
         self.copies.iter_mut().for_each(|copy| copy.offset += base);
         self.lists.iter_mut().for_each(|list| list.offset += base);
@@ -408,6 +409,12 @@ impl Plan {
     #[inline]
     pub fn window_count(&self) -> usize {
         if self.whole > 0 { 1 } else { self.windows.len() }
+    }
+
+    /// The number of the first window.
+    #[inline]
+    pub(crate) fn first_window(&self) -> usize {
+        self.first_window
     }
 
     /// The windows in object order.
