@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ddi_dma::Nexus;
 
 use crate::config::{ConfigError, MachineConfig};
-use crate::disk::{DEVICES, Disk, NexusKind, Stepped};
-use crate::ether::{ETHERS, Ether};
+use crate::disk::{DEVICES, DeviceSpec, Disk, NexusKind, Stepped};
+use crate::ether::{ETHERS, Ether, EtherSpec};
 use crate::memory::{Buffer, BufferSpec, Memory, MemoryError};
 use crate::nexus::{BusCounters, DeviceBus, IsaNexus, PciNexus, SbusNexus};
 
@@ -54,17 +54,49 @@ impl Machine {
         let isa = Arc::new(IsaNexus::new(Arc::clone(&memory), limit));
         let pci = Arc::new(PciNexus::new(Arc::clone(&memory), limit, &config.iommu)?);
         let sbus = Arc::new(SbusNexus::new(Arc::clone(&memory), limit, &config.sbus)?);
-        let bus = |kind| -> Arc<dyn DeviceBus> {
-            match kind {
-                NexusKind::Isa => isa.clone(),
-                NexusKind::Pci => pci.clone(),
-                NexusKind::Sbus => sbus.clone(),
-            }
-        };
-        let disk = |spec| Disk::new(spec, bus(spec.nexus), &config.medium).map(Arc::new);
-        let disks = DEVICES.iter().map(disk).collect::<Result<_, _>>()?;
-        let ethers = ETHERS.iter().map(|spec| Arc::new(Ether::new(spec, bus(spec.nexus)))).collect();
-        Ok(Machine { config, memory, isa, pci, sbus, disks, ethers })
+        let (disks, ethers) = (Vec::new(), Vec::new());
+        let mut machine = Machine { config, memory, isa, pci, sbus, disks, ethers };
+        machine.disks = DEVICES.iter().map(|spec| machine.attach(spec)).collect::<Result<_, _>>()?;
+        machine.ethers = ETHERS.iter().map(|spec| machine.attach_ether(spec)).collect();
+        Ok(machine)
+    }
+
+    /// Makes a further disk of a kind, with a medium of its own, on the bus of that kind.
+    ///
+    /// Whoever has it lets it run ([`Disk::step`]): [`run`](Self::run) does not know it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Host`] where the host does not give what stands behind the medium.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma::{BindFlags, Bus, BusConfig};
+    /// use ddi_dma_sim::{BufferSpec, DEVICES, DiskDriver, Machine, MachineConfig};
+    ///
+    /// let machine = Machine::new(MachineConfig::default())?;
+    /// let bus = Bus::new(machine.nexus(DEVICES[0].nexus), BusConfig::default());
+    /// let mut second = DiskDriver::on_bus(&machine.attach(&DEVICES[0])?, &bus)?;
+    /// second.write(0, machine.buffer(&BufferSpec::new(512))?, BindFlags::PARTIAL)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attach(&self, spec: &'static DeviceSpec) -> Result<Arc<Disk>, ConfigError> {
+        Disk::new(spec, self.device_bus(spec.nexus), &self.config.medium).map(Arc::new)
+    }
+
+    /// Makes a further network device of a kind on the bus of that kind; see [`attach`](Self::attach).
+    pub fn attach_ether(&self, spec: &'static EtherSpec) -> Arc<Ether> {
+        Arc::new(Ether::new(spec, self.device_bus(spec.nexus)))
+    }
+
+    /// A bus as its devices see it.
+    fn device_bus(&self, kind: NexusKind) -> Arc<dyn DeviceBus> {
+        match kind {
+            NexusKind::Isa => self.isa.clone(),
+            NexusKind::Pci => self.pci.clone(),
+            NexusKind::Sbus => self.sbus.clone(),
+        }
     }
 
     /// What the machine was built from.

@@ -3,11 +3,11 @@
 mod common;
 
 use common::{STALE, assert_guards, pattern, set_guards};
-use ddi_dma::{AllocError, BindErrorKind, Bus, BusConfig, Resource};
+use ddi_dma::{AllocError, BindErrorKind, BindFlags, Bus, BusConfig, Resource};
 use ddi_dma_sim::{
-    AttachError, Buffer, BufferSpec, DeviceAccess, ETHERS, EtherDriver, EtherErrorCode, EtherErrorKind,
-    EtherRegister, FRAME_MOST, FaultKind, Machine, MachineConfig, NexusKind, PageSize, SBUS_DISK_ATTR,
-    SbusConfig, StreamingCache, ether_csr,
+    AttachError, Buffer, BufferSpec, DeviceAccess, DiskDriver, ETHERS, EtherDriver, EtherErrorCode,
+    EtherErrorKind, EtherRegister, FRAME_MOST, FaultKind, Machine, MachineConfig, NexusKind, PageSize,
+    SBUS_DISK_ATTR, SbusConfig, StreamingCache, ether_csr,
 };
 
 fn rig() -> (Machine, EtherDriver) {
@@ -177,4 +177,38 @@ fn the_engine_is_that_of_the_disk_without_sectors() {
     let ether = machine.ether("sbus-ether").expect("a device");
     let refused = EtherDriver::<Buffer>::on_bus(ether, &isa);
     assert!(matches!(refused, Err(AttachError::Alloc(AllocError::BadAttr(_)))));
+}
+
+#[test]
+fn disk_and_network_share_bus_and_cache() {
+    let machine = Machine::new(MachineConfig { seed: 83, ..MachineConfig::sparc() }).expect("a machine");
+    let bus = Bus::new(machine.nexus(NexusKind::Sbus), BusConfig::default());
+    let (disk, ether) =
+        (machine.device("sbus-disk").expect("a disk"), machine.ether("sbus-ether").expect("one"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut driver = DiskDriver::on_bus(disk, &bus).expect("attached");
+            for round in 0..30 {
+                let bytes = pattern(50_000 + round, round);
+                let buffer = frame(&machine, &bytes, round);
+                let (mut buffer, _) = driver.write(round, buffer, BindFlags::REDZONE).expect("written");
+                buffer.write(0, &vec![STALE; bytes.len()]).expect("inside");
+                let (buffer, _) = driver.read(round, buffer, BindFlags::PARTIAL).expect("read");
+                assert!(buffer.to_vec() == bytes, "the disk's bytes, {round}");
+            }
+        });
+        scope.spawn(|| {
+            let mut driver = EtherDriver::on_bus(ether, &bus).expect("attached");
+            for round in 0..200 {
+                let bytes = pattern(1 + round * 7, round);
+                driver.send(frame(&machine, &bytes, round)).expect("sent");
+                let (buffer, length) = driver.receive(empty(&machine, 1500, 3)).expect("received");
+                assert!(buffer.to_vec()[..length as usize] == bytes, "the frame, {round}");
+            }
+        });
+    });
+    drop(bus);
+    let counters = machine.sbus().stream_counters();
+    assert_eq!((counters.lines, counters.late, machine.memory().used()), (0, 0, 0));
+    assert_eq!((machine.sbus().map_space_used(), machine.counters(NexusKind::Sbus).faults), (0, 0));
 }

@@ -163,18 +163,28 @@ impl<O: DmaObject> DiskDriver<O> {
     ) -> Result<(O, Report), TransferError<O>> {
         self.start(block, object, direction, flags)?;
         loop {
-            let stepped = self.disk.step();
-            let interrupt = self.intr();
-            if let Some(ended) = self.ended() {
+            if let Some(ended) = self.run() {
                 return ended;
-            }
-            if (stepped, interrupt) == (Stepped::Idle, Interrupt::Unclaimed) {
-                self.reset();
             }
         }
     }
 
-    /// Binds an object and gives the engine its first list (`xxstart`).
+    /// Lets the device run until the transfer that was started has ended; the object comes with it.
+    ///
+    /// A device that is idle and raised no interrupt is reset. `None` where nothing was started.
+    pub fn run(&mut self) -> Option<Result<(O, Report), TransferError<O>>> {
+        while let State::Running(_) = self.state {
+            let stepped = self.disk.step();
+            let interrupt = self.intr();
+            let running = matches!(self.state, State::Running(_));
+            if running && (stepped, interrupt) == (Stepped::Idle, Interrupt::Unclaimed) {
+                self.reset();
+            }
+        }
+        self.ended()
+    }
+
+    /// Binds an object and gives the engine its first list (`xxstart`), or gives up where a resource is short.
     ///
     /// A transfer that has ended and was not asked for is forgotten, and its object dropped.
     ///
@@ -188,6 +198,22 @@ impl<O: DmaObject> DiskDriver<O> {
         direction: Direction,
         flags: BindFlags,
     ) -> Result<(), TransferError<O>> {
+        self.start_waiting(block, object, direction, flags, Wait::DontWait)
+    }
+
+    /// Does as [`start`](Self::start), and waits in this way where a resource is short.
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError`] where nothing was started; it gives the object back.
+    pub fn start_waiting(
+        &mut self,
+        block: u64,
+        object: O,
+        direction: Direction,
+        flags: BindFlags,
+        wait: Wait<'_>,
+    ) -> Result<(), TransferError<O>> {
         let device = self.disk.spec().name;
         let handle = match std::mem::replace(&mut self.state, State::Moving) {
             State::Idle(handle) | State::Ended(handle, _) => handle,
@@ -196,7 +222,7 @@ impl<O: DmaObject> DiskDriver<O> {
                 return Err(TransferError { kind: TransferErrorKind::Busy { device }, object });
             }
         };
-        let binding = match handle.bind(object, direction, flags, Wait::DontWait) {
+        let binding = match handle.bind(object, direction, flags, wait) {
             Ok(binding) => binding,
             Err(error) => {
                 let kind = TransferErrorKind::Bind { device, kind: error.kind() };

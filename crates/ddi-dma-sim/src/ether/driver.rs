@@ -170,7 +170,16 @@ impl<O: DmaObject> EtherDriver<O> {
     ///
     /// [`EtherError`], which gives the object back.
     pub fn send(&mut self, frame: O) -> Result<O, EtherError<O>> {
-        let mut flight = Self::bind(&self.ether, &mut self.tx, frame, Direction::ToDevice)?;
+        self.send_waiting(frame, Wait::DontWait)
+    }
+
+    /// Does as [`send`](Self::send), and waits in this way where a resource is short.
+    ///
+    /// # Errors
+    ///
+    /// [`EtherError`], which gives the object back.
+    pub fn send_waiting(&mut self, frame: O, wait: Wait<'_>) -> Result<O, EtherError<O>> {
+        let mut flight = Self::bind(&self.ether, &mut self.tx, frame, Direction::ToDevice, wait)?;
         let (address, size) = (EtherRegister::TxAddress, EtherRegister::TxSize);
         let kind = self.exchange(&mut flight, address, size, ether_csr::TX_START).err();
         let (handle, object) = flight.complete().unbind();
@@ -187,7 +196,16 @@ impl<O: DmaObject> EtherDriver<O> {
     ///
     /// [`EtherError`], which gives the object back.
     pub fn receive(&mut self, buffer: O) -> Result<(O, u64), EtherError<O>> {
-        let mut flight = Self::bind(&self.ether, &mut self.rx, buffer, Direction::FromDevice)?;
+        self.receive_waiting(buffer, Wait::DontWait)
+    }
+
+    /// Does as [`receive`](Self::receive), and waits in this way where a resource is short.
+    ///
+    /// # Errors
+    ///
+    /// [`EtherError`], which gives the object back.
+    pub fn receive_waiting(&mut self, buffer: O, wait: Wait<'_>) -> Result<(O, u64), EtherError<O>> {
+        let mut flight = Self::bind(&self.ether, &mut self.rx, buffer, Direction::FromDevice, wait)?;
         let (address, size) = (EtherRegister::RxAddress, EtherRegister::RxSize);
         let kind = self.exchange(&mut flight, address, size, ether_csr::RX_ENABLE).err();
         let length = self.ether.get(EtherRegister::RxLength);
@@ -213,12 +231,13 @@ impl<O: DmaObject> EtherDriver<O> {
         place: &mut Option<DmaHandle<O>>,
         object: O,
         direction: Direction,
+        wait: Wait<'_>,
     ) -> Result<InFlight<O>, EtherError<O>> {
         let device = ether.spec().name;
         let Some(handle) = place.take() else {
             return Err(EtherError { kind: EtherErrorKind::NoHandle { device }, object });
         };
-        match handle.bind(object, direction, BindFlags::ONE_LIST, Wait::DontWait) {
+        match handle.bind(object, direction, BindFlags::ONE_LIST, wait) {
             Ok(binding) => Ok(binding.start()),
             Err(error) => {
                 let kind = EtherErrorKind::Bind { device, kind: error.kind() };

@@ -153,12 +153,12 @@ mod tests {
                 let at = self.first + page as u64 * PAGE;
                 let last = at + (request.size - 1);
                 let free = self.free[page..page + pages].iter().all(|free| *free);
-                let within = at >= request.lo && last <= request.hi && at % request.align == 0;
+                let within = at >= request.lo && last <= request.hi && at.is_multiple_of(request.align);
                 let segments = request.seg.checked_add(1);
                 // Too large for a segment, it starts at one; else it lies in one.
                 let cut = segments.is_some_and(|size| match request.size <= size {
                     true => at / size != last / size,
-                    false => at % size != 0,
+                    false => !at.is_multiple_of(size),
                 });
                 (free && within && !cut).then_some(at)
             })

@@ -166,14 +166,18 @@ impl Lines {
             run.1.clear();
         };
         for (at, line) in self.lines.range_mut(touched(&range)) {
-            let dirty = std::mem::take(&mut line.dirty);
+            let mut dirty = std::mem::take(&mut line.dirty);
             line.fetched |= dirty;
-            for n in (0..LINE).filter(|n| dirty >> n & 1 != 0) {
-                if run.0 + run.1.len() as u64 != at + n {
+            while dirty != 0 {
+                let start = dirty.trailing_zeros();
+                let end = start + (dirty >> start).trailing_ones();
+                if run.0 + run.1.len() as u64 != at + u64::from(start) {
                     flush(&mut run);
-                    run.0 = at + n;
+                    run.0 = at + u64::from(start);
                 }
-                run.1.push(line.bytes[n as usize]);
+                let written = start as usize..end as usize;
+                dirty &= !mask(&written);
+                run.1.extend_from_slice(&line.bytes[written]);
             }
         }
         flush(&mut run);
