@@ -61,6 +61,7 @@ mod attr;
 mod bind_future;
 mod binding;
 mod bound;
+mod buf;
 mod callback;
 mod copy_buffer;
 mod device;
@@ -68,15 +69,21 @@ mod error;
 mod flags;
 mod handle;
 mod handle_limit;
+mod iovec;
 mod lock;
 mod map_space;
 mod nexus;
 mod object;
+mod pages;
+mod physio;
 pub mod plan;
 mod platform;
+mod range;
 mod slide;
+mod space;
 mod stats;
 mod sync;
+mod umem;
 mod wait;
 #[cfg(all(test, shuttle))]
 mod wait_model;
@@ -84,18 +91,28 @@ mod wait_model;
 pub use attr::{AttrError, AttrFlags, BurstSizes, DmaAttr};
 pub use bind_future::BindFuture;
 pub use binding::{Binding, InFlight};
+pub use buf::{Biowait, Buf, BufKind, BufLost, DEV_BSIZE, Errno};
 pub use callback::{Attempt, Callback};
 pub use device::{AllocError, Bus, BusConfig, Device};
 pub use error::{BindErrorKind, RangeError, Resource, Shortage, SyncError, WindowError};
 pub use flags::{BindFlags, Direction, SyncFor};
 pub use handle::{BindError, DmaHandle};
+pub use iovec::{Iovec, IovecList, Uio, UioError};
 pub use nexus::{
     Addressing, Coherence, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, Redzone,
     SyncRequest, SyncTarget,
 };
 pub use object::{Addresses, Cookie, DmaObject, Extent, Extents, PageList, View};
+pub use pages::PageArray;
+pub use physio::{
+    MAXPHYS, PhysioError, PhysioErrorKind, PhysioRequest, Transferred, minphys, physio, physio_async,
+    physio_on,
+};
 #[cfg(feature = "std")]
 pub use platform::Threads;
 pub use platform::{Platform, Spinning};
+pub use range::AddressRange;
+pub use space::{AddressSpace, LockError, UmemFlags};
 pub use stats::Stats;
+pub use umem::{IosetupError, LockLimit, UmemCookie, UmemError, umem_lock};
 pub use wait::{MOST_PASSES, Wait};
