@@ -31,9 +31,13 @@ mod config;
 mod disk;
 mod driver;
 mod ether;
+mod file;
+mod frame;
 mod machine;
 mod memory;
 mod nexus;
+mod raw;
+mod user;
 
 pub use config::{
     Backing, ConfigError, Iommu, MachineConfig, MediumConfig, PageSize, Physical, SbusConfig, StreamingCache,
@@ -49,8 +53,11 @@ pub use ether::{
     ETHERS, Ether, EtherDriver, EtherError, EtherErrorCode, EtherErrorKind, EtherRegister, EtherSpec,
     FRAME_MOST, SBUS_ETHER_ATTR, ether_csr,
 };
+pub use file::{MapFileError, MappedFile};
 pub use machine::{Machine, UnknownDevice};
 pub use memory::{Buffer, BufferSpec, Fragmentation, Hole, Memory, MemoryError, Placement};
 pub use nexus::{
     BusCounters, BusFault, DeviceAccess, DeviceBus, FaultKind, IsaNexus, PciNexus, SbusNexus, StreamCounters,
 };
+pub use raw::RawDisk;
+pub use user::{Protection, UserSpace};

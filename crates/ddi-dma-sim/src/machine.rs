@@ -109,6 +109,11 @@ impl Machine {
         &self.memory
     }
 
+    /// Its physical memory, to be kept.
+    pub(crate) fn shared_memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory)
+    }
+
     /// Allocates a buffer.
     ///
     /// # Errors

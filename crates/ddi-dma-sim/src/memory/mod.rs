@@ -183,6 +183,19 @@ impl Memory {
         at - address
     }
 
+    /// Takes one frame from a random place.
+    pub(crate) fn take_frame(&self) -> Result<u64, MemoryError> {
+        let everywhere = Placement::ANYWHERE;
+        let mut frames = self.frames();
+        let found = frames.scatter(&everywhere.range(), 1, None);
+        found.map(|(frame, _)| frame).ok_or_else(|| {
+            let free = frames.free_general(&everywhere.range());
+            let (asked, allowed) = (self.page_size, frames.allowed());
+            let (free, largest) = (free.total, free.largest);
+            MemoryError::Frames { asked, placement: everywhere, free, largest, allowed }
+        })
+    }
+
     /// Takes contiguous frames for a copy buffer.
     pub(crate) fn take_pool_run(&self, request: &RunRequest) -> Option<u64> {
         self.frames().pool_run(request)
