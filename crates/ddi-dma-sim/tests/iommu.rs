@@ -144,3 +144,37 @@ fn an_abandoned_transfer_no_longer_reaches_memory() {
     assert_eq!(machine.pci().write(address, &[1]).expect_err("revoked").kind, FaultKind::Unmapped);
     assert_eq!(machine.memory().used(), 0);
 }
+
+#[test]
+fn nothing_arrives_once_unmap_has_returned() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let machine = rig();
+    let rigs: [(&dyn Nexus, &dyn DeviceBus); 2] =
+        [(&**machine.pci(), &**machine.pci()), (&**machine.sbus(), &**machine.sbus())];
+    for (nexus, bus) in rigs {
+        for round in 0..60 {
+            let mut buffer = machine.buffer(&BufferSpec::new(4096)).expect("memory");
+            let mut mapped = Vec::new();
+            let (view, direction, redzone) = (buffer.view(), Direction::Both, Redzone::No);
+            let attr = DmaAttr { addr_hi: 0xFFFF_FFFF, ..DmaAttr::UNRESTRICTED };
+            let request = MapRequest { view, attr: &attr, direction, redzone };
+            let id = nexus.map(&request, &mut mapped).expect("map space");
+            let started = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while bus.write(mapped[0].address, &[0xDD; 4096]).is_ok() {
+                        started.store(true, Ordering::Release);
+                    }
+                });
+                while !started.load(Ordering::Acquire) {
+                    std::hint::spin_loop();
+                }
+                // SAFETY: mapped above and unmapped once.
+                unsafe { nexus.unmap(id) };
+                buffer.write(0, &[0xCC; 4096]).expect("inside");
+            });
+            assert!(buffer.to_vec() == [0xCC; 4096], "round {round}");
+        }
+    }
+    assert_eq!(machine.sbus().stream_counters().lines, 0);
+}

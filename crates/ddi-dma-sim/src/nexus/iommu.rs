@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use ddi_dma::{Direction, Extent, MapId, MapRequest, Redzone, Resource, Shortage, View};
 
@@ -16,6 +16,8 @@ use crate::memory::RunRequest;
 pub(super) struct Mmu {
     page: u64,
     state: Mutex<State>,
+    /// Held by accesses from the translation on until their bytes have moved.
+    accesses: RwLock<()>,
 }
 
 #[derive(Debug)]
@@ -38,7 +40,8 @@ struct Table {
 impl Mmu {
     pub(super) fn new(space: &RangeInclusive<u64>, page: u64) -> Result<Self, ConfigError> {
         let space = IovaSpace::new(space, page)?;
-        Ok(Mmu { page, state: Mutex::new(State { space, used: 0, tables: BTreeMap::new() }) })
+        let state = Mutex::new(State { space, used: 0, tables: BTreeMap::new() });
+        Ok(Mmu { page, state, accesses: RwLock::new(()) })
     }
 
     /// Bytes of I/O addresses in use.
@@ -64,16 +67,25 @@ impl Mmu {
         self.insert(&Layout::of(request.view, self.page), request, request.attr.seg)
     }
 
-    /// Takes a mapping away; returns the pages that it mapped. An id that names none is no mapping to take away.
+    /// Takes a mapping away, and waits for accesses that were translated by it; returns the pages that it mapped. An
+    /// id that names none is no mapping to take away.
     pub(super) fn unmap(&self, map: MapId) -> Vec<u64> {
         let mut state = self.state();
         let Some(table) = state.tables.remove(&map.0) else { return Vec::new() };
         state.space.give_back(map.0, table.held);
         state.used -= table.held;
+        drop(state);
+        drop(self.accesses.write().unwrap_or_else(PoisonError::into_inner));
         table.pages
     }
 
-    /// Finds the memory behind an I/O address, and how many bytes follow it side by side.
+    /// Begins an access, which holds on to what it gets until its bytes have moved.
+    pub(super) fn begin_access(&self) -> RwLockReadGuard<'_, ()> {
+        self.accesses.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finds the memory behind an I/O address, and how many bytes follow it side by side. Part of an access that
+    /// [`begin_access`](Self::begin_access) began.
     pub(super) fn translate(&self, address: u64, access: DeviceAccess) -> Result<(u64, u64), FaultKind> {
         let (direction, physical, run) = self.find(address).ok_or(FaultKind::Unmapped)?;
         let allowed = match access {

@@ -48,6 +48,7 @@ impl PciNexus {
 
     fn access(&self, address: u64, bytes: Bytes<'_>) -> Result<(), BusFault> {
         let wants = bytes.access();
+        let _begun = self.mmu.as_ref().map(Mmu::begin_access);
         let translate = |bus| match &self.mmu {
             None => Ok((bus, u64::MAX - bus)),
             Some(mmu) => mmu.translate(bus, wants),
@@ -72,7 +73,7 @@ impl DeviceBus for PciNexus {
 }
 
 // SAFETY: `info` never changes; the IOMMU maps the pages of the object and no others, at addresses that no other
-// mapping has, until `unmap` takes them away; memory from `alloc` comes from frames that nobody else has and is mapped
+// mapping has, until `unmap` takes them away and has waited for accesses that run; memory from `alloc` comes from frames that nobody else has and is mapped
 // until `free`; `sync` touches nothing.
 unsafe impl Nexus for PciNexus {
     fn info(&self) -> NexusInfo {

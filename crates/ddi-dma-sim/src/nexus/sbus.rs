@@ -88,6 +88,7 @@ impl SbusNexus {
         if self.physical == Physical::Honoured && address < *self.dvma.start() {
             return access(&self.meter, address, bytes, |bus| self.below_window(bus), carry);
         }
+        let _begun = self.mmu.begin_access();
         let translate = |bus| match bus {
             bus if bus > LAST => Err(FaultKind::OutOfReach),
             bus => self.mmu.translate(bus, wants),
@@ -176,8 +177,8 @@ impl DeviceBus for SbusNexus {
 }
 
 // SAFETY: `info` never changes; the IOMMU maps the pages of the object and no others, at addresses that no other
-// mapping has, until `unmap` takes them away together with the lines of the cache, which an access enters under the
-// lock under which it was translated; memory from `alloc` comes from frames that nobody else has and is mapped until
+// mapping has, until `unmap` takes them away, has waited for accesses that run, and has emptied the lines that these
+// left in the cache; memory from `alloc` comes from frames that nobody else has and is mapped until
 // `free`; `sync` writes to memory only what a device wrote at the same place, and that within the lines that the range
 // touches.
 unsafe impl Nexus for SbusNexus {

@@ -56,8 +56,7 @@ struct Line {
 }
 
 impl StreamCache {
-    /// Keeps everybody else out: who translates an address and moves its bytes does both under one lock, so that
-    /// nothing enters the cache behind the back of somebody who takes the mapping away.
+    /// The lines, with everybody else kept out.
     pub(super) fn lines(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
