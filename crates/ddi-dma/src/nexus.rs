@@ -151,7 +151,7 @@ impl SyncTarget<'_> {
 ///   device reaches them.
 /// - [`alloc`](Self::alloc) returns memory that nobody else uses, valid for reads and writes until
 ///   [`free`](Self::free), at bus addresses as requested.
-/// - [`sync`](Self::sync) touches no byte outside the range.
+/// - [`sync`](Self::sync) changes no byte but those of the range, and those that a device itself wrote.
 pub unsafe trait Nexus: Send + Sync + 'static {
     /// Tells what the nexus is.
     fn info(&self) -> NexusInfo;
