@@ -1,15 +1,18 @@
 //! "In general, the driver should perform the following steps for bus-master DMA": all eight of them.
 //!
-//! Each step is a comment with its number. Which device it is, and what lies between it and memory, the driver
-//! does not know.
+//! Each step is a comment with its number. The object is memory of a process, which has to be locked. Which device it is,
+//! and what lies between it and memory, the driver does not know.
 
 mod common;
 
 use std::sync::Arc;
 
 use common::{Failure, program, wait_for};
-use ddi_dma::{BindFlags, BurstSizes, Bus, BusConfig, Direction, DmaAttr, DmaHandle, SyncFor, Wait};
-use ddi_dma_sim::{Buffer, BufferSpec, Disk, Machine, MachineConfig};
+use ddi_dma::{
+    AddressSpace, BindFlags, Buf, BurstSizes, Bus, BusConfig, Direction, DmaAttr, DmaHandle, SyncFor,
+    UmemFlags, Wait, umem_lock,
+};
+use ddi_dma_sim::{Disk, Machine, MachineConfig, Protection, UserSpace};
 
 /// Step 1: describe the DMA attributes, so that the system can see to it that the device reaches the buffer. This is
 /// the ISA engine of the manual.
@@ -28,11 +31,32 @@ pub const ISA_ATTRIBUTES: DmaAttr = DmaAttr {
     ..DmaAttr::UNRESTRICTED
 };
 
-/// A driver that moves one buffer at a time.
+/// Step 3: ensure the DMA object is locked in memory. `length` bytes at an address of a process become a buf, and while
+/// that lives their pages stay where they are.
+///
+/// # Errors
+///
+/// The process has no such memory, may not use it so, or has locked as much as it may.
+pub fn lock(
+    space: &Arc<dyn AddressSpace>,
+    address: u64,
+    length: u64,
+    direction: Direction,
+) -> Result<Buf, Failure> {
+    // Whole pages are locked, and the buf is what of them is asked for.
+    let page = space.page_size();
+    let first = address - address % page;
+    let end = address.checked_add(length).and_then(|end| end.checked_next_multiple_of(page));
+    let end = end.ok_or("the range passes the end of the address space")?;
+    let cookie = umem_lock(space, first, end - first, UmemFlags::needed(direction))?;
+    Ok(cookie.iosetup(address - first, length, direction)?)
+}
+
+/// A driver that moves one object at a time.
 pub struct Driver<'m> {
     machine: &'m Machine,
     disk: Arc<Disk>,
-    handle: DmaHandle<Buffer>,
+    handle: DmaHandle<Buf>,
 }
 
 impl<'m> Driver<'m> {
@@ -49,22 +73,14 @@ impl<'m> Driver<'m> {
         Ok(Driver { machine, disk, handle })
     }
 
-    /// Moves a buffer to or from a disk. Returns driver and buffer.
+    /// Moves a locked object to or from a disk, from `block` on. Returns driver and object.
     ///
     /// # Errors
     ///
-    /// The buffer cannot be bound, or the device reports an error.
-    pub fn transfer(
-        self,
-        buffer: Buffer,
-        block: u64,
-        direction: Direction,
-    ) -> Result<(Self, Buffer), Failure> {
+    /// The object cannot be bound, or the device reports an error.
+    pub fn transfer(self, object: Buf, block: u64) -> Result<(Self, Buf), Failure> {
         let Driver { machine, disk, handle } = self;
-
-        // Step 3: ensure the DMA object is locked in memory. This buffer is the driver's own memory, which does not
-        // move, and as long as it is bound nobody can free it: the binding owns it.
-        let object = buffer;
+        let direction = object.direction();
 
         // Step 4: allocate DMA resources for the object.
         let mut flight = handle.bind(object, direction, BindFlags::PARTIAL, Wait::Sleep)?.start();
@@ -83,8 +99,8 @@ impl<'m> Driver<'m> {
         }
 
         // Step 7: release the DMA resources.
-        let (handle, buffer) = flight.complete().unbind();
-        Ok((Driver { machine, disk, handle }, buffer))
+        let (handle, object) = flight.complete().unbind();
+        Ok((Driver { machine, disk, handle }, object))
     }
 
     /// Detaches (`detach(9E)`).
@@ -96,10 +112,14 @@ impl<'m> Driver<'m> {
 
 fn main() -> Result<(), Failure> {
     let machine = Machine::new(MachineConfig::default())?;
+    let process = UserSpace::new(&machine, 1 << 30);
+    let address = process.map(3_000_000, Protection::ReadWrite)?;
+    let space: Arc<dyn AddressSpace> = process.clone();
+
     let driver = Driver::attach(&machine, "isa-sg-disk", &ISA_ATTRIBUTES)?;
-    let buffer = machine.buffer(&BufferSpec::new(3_000_000))?;
-    let (driver, buffer) = driver.transfer(buffer, 0, Direction::ToDevice)?;
+    let object = lock(&space, address + 77, 2_000_000, Direction::ToDevice)?;
+    let (driver, object) = driver.transfer(object, 0)?;
     driver.detach();
-    println!("isa-sg-disk: {} bytes in eight steps", buffer.len());
+    println!("isa-sg-disk: {} bytes of a process in eight steps", object.bcount());
     Ok(())
 }

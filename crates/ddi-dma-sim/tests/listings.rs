@@ -34,13 +34,14 @@ mod example_8_6_detach;
 #[allow(dead_code, reason = "its main runs as an example")]
 mod example_sync_for_cpu;
 
+use std::sync::Arc;
 use std::thread;
 
 use common::pattern;
-use ddi_dma::{Attempt, Bus, BusConfig, Direction, Wait};
+use ddi_dma::{AddressSpace, Attempt, Bus, BusConfig, Direction, Wait};
 use ddi_dma_sim::{
     Buffer, BufferSpec, DEVICES, DeviceSpec, ErrorCode, ISA_SG_DISK_ATTR, Iommu, Machine, MachineConfig,
-    NexusKind, Placement, Register, SbusConfig, csr,
+    NexusKind, Placement, Protection, Register, SbusConfig, UserSpace, csr,
 };
 
 /// Bytes that fill sixteen pages of the smaller size.
@@ -314,14 +315,28 @@ fn bus_master_steps() {
     assert_eq!(bus_master_steps::ISA_ATTRIBUTES, ISA_SG_DISK_ATTR);
     everywhere(|machine, device| {
         let bytes = pattern(3_000_007, 8);
-        let spec = BufferSpec::new(bytes.len() as u64).offset(1);
-        let buffer = buffer_of(machine, &spec, &bytes);
+        let length = bytes.len() as u64;
+        let process = UserSpace::new(machine, 1 << 30);
+        let space: Arc<dyn AddressSpace> = process.clone();
+        let address = process.map(length + 5, Protection::ReadWrite).expect("room") + 5;
+        process.write(address, &bytes).expect("mapped");
         let driver = bus_master_steps::Driver::attach(machine, device.name, &device.attr).expect("attached");
-        let (driver, _) = driver.transfer(buffer, 5, Direction::ToDevice).expect("written");
+
+        let object = bus_master_steps::lock(&space, address, length, Direction::ToDevice).expect("locked");
+        assert_eq!(process.churn().expect("memory"), 0, "locked pages do not move");
+        let (driver, object) = driver.transfer(object, 5).expect("written");
+        drop(object);
         assert_on_disk(machine, device.name, 5, &bytes);
-        let buffer = machine.buffer(&spec).expect("memory");
-        let (driver, buffer) = driver.transfer(buffer, 5, Direction::FromDevice).expect("read");
+
+        process.write(address, &vec![0x77; bytes.len()]).expect("mapped");
+        let object = bus_master_steps::lock(&space, address, length, Direction::FromDevice).expect("locked");
+        let (driver, object) = driver.transfer(object, 5).expect("read");
+        drop(object);
         driver.detach();
-        assert!(buffer.to_vec() == bytes, "{}", device.name);
+        assert_eq!(process.locked_pages(), 0);
+        assert!(process.churn().expect("memory") > 0, "unlocked pages do");
+        let mut there = vec![0; bytes.len()];
+        process.read(address, &mut there).expect("mapped");
+        assert!(there == bytes, "{}", device.name);
     });
 }
