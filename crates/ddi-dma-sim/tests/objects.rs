@@ -9,7 +9,7 @@ use std::thread;
 
 use common::{machine, pattern};
 use ddi_dma::{
-    AddressRange, AddressSpace, BindFlags, Buf, BufKind, BusConfig, Direction, DmaObject, Errno,
+    AddressRange, AddressSpace, BindFlags, Buf, BufKind, BusConfig, Direction, DmaObject, Errno, Extent,
     IosetupError, Iovec, IovecList, LockError, PageList, RangeError, UmemError, UmemFlags, View, umem_lock,
 };
 use ddi_dma_sim::{
@@ -322,6 +322,24 @@ fn iovecs_reach_every_device_byte_for_byte() {
             assert_nothing_locked(&process);
         }
     }
+}
+
+#[test]
+fn iovecs_that_touch_in_memory_are_one_extent() {
+    let machine = machine(15, PageSize::Kib4, Iommu::Off);
+    let process = UserSpace::new(&machine, 0);
+    let (address, bytes) = filled(&process, 2 * PAGE, 15);
+    let iovecs = [(100, 50), (150, 70), (220, 0), (220, PAGE - 220), (10, 5)];
+    let iovecs = iovecs.map(|(at, length)| Iovec { base: address + at, length });
+    let list = IovecList::lock(&space(&process), &iovecs, UmemFlags::READ).expect("mapped");
+    let frame = process.frame_at(address).expect("locked");
+    let extents: Vec<Extent> = list.view().extents().collect();
+    let expected = [(100, PAGE - 100), (10, 5)].map(|(at, size)| Extent { address: frame + at, size });
+    assert_eq!(extents, expected);
+    let mut driver = DiskDriver::new(&machine, "pci-disk", BusConfig::default()).expect("attached");
+    driver.write(0, list, BindFlags::empty()).expect("written");
+    let there = on_disk(&driver, 0, PAGE - 95);
+    assert!(there == [&bytes[100..PAGE as usize], &bytes[10..15]].concat());
 }
 
 #[test]

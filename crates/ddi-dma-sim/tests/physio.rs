@@ -259,6 +259,21 @@ fn a_raw_disk_refuses_parts_of_sectors_and_what_lies_behind_its_end() {
 }
 
 #[test]
+fn what_earlier_lists_of_a_piece_moved_counts() {
+    let machine = machine(14, PageSize::Kib4, Iommu::Off);
+    let process = Process::new(&machine, 2 * PAGE, 14);
+    // An engine without a list takes a piece of two pages in two requests, of which the second leaves the disk.
+    let mut disk = raw(&machine, "isa-disk");
+    let size = disk.disk().size();
+    let mut uio = process.uio(&[(0, 2 * PAGE)], size - PAGE);
+    let error = disk.write(&process.space, &mut uio).expect_err("the disk ends");
+    assert_eq!((error.errno(), error.transferred, error.resid), (Errno::ENXIO, PAGE, PAGE));
+    let mut there = vec![0; PAGE as usize];
+    disk.disk().read_medium(size - PAGE, &mut there).expect("on the disk");
+    assert!(there == process.bytes[..PAGE as usize]);
+}
+
+#[test]
 fn a_mincnt_that_leaves_nothing_and_a_driver_that_drops_are_errors() {
     let machine = machine(9, PageSize::Kib4, Iommu::Off);
     let process = Process::new(&machine, 4 * PAGE, 9);

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use ddi_dma::{Buf, BufKind, BufLost, Direction, DmaObject, Errno, PageArray, RangeError, View};
+use ddi_dma::{Buf, BufKind, BufLost, Direction, DmaObject, Errno, PageArray, RangeError, Spinning, View};
 
 const PAGE: u64 = 16;
 
@@ -134,6 +134,19 @@ fn pages_are_let_go_with_the_last_buf() {
     assert_eq!(Arc::strong_count(&pages), 2);
     drop(two);
     assert_eq!(Arc::strong_count(&pages), 1);
+}
+
+#[test]
+fn a_thread_waits_as_its_platform_does() {
+    let (given, wait) = buf(0, 10).issue();
+    let device = thread::spawn(move || {
+        let mut given = given;
+        given.set_resid(4);
+        given.biodone();
+    });
+    let back = wait.wait_on(&Spinning).expect("ended");
+    assert_eq!((back.resid(), back.error()), (4, None));
+    device.join().expect("no panic");
 }
 
 /// Remembers that it was woken.
