@@ -10,7 +10,7 @@ use crate::error::{BindErrorKind, RangeError, Shortage};
 use crate::flags::{BindFlags, Direction};
 use crate::handle_limit::HandleLimit;
 use crate::nexus::{Coherence, MapId, NexusMemory};
-use crate::object::{DmaObject, Extent, View};
+use crate::object::{Addresses, BusId, DmaObject, Extent, View};
 use crate::plan::{Budget, Engine, Lists, Plan, Sliding, Window};
 use crate::slide::Slide;
 use crate::stats::Counters;
@@ -110,6 +110,11 @@ impl<O: DmaObject> Bound<O> {
         self.direction = direction;
         self.window = 0;
         self.next_window = 0;
+        if let Some(Addresses::Bus(id)) = self.object.as_ref().map(O::addresses)
+            && id != self.bus_id()
+        {
+            return Err(BindErrorKind::ForeignMemory);
+        }
         if self.translation == Translation::Mapped {
             self.map(flags, patience)?;
         }
@@ -123,6 +128,11 @@ impl<O: DmaObject> Bound<O> {
         self.state = State::Bound;
         self.counters.count_bind();
         Ok(())
+    }
+
+    /// Which addresses the handle's device uses.
+    pub(crate) fn bus_id(&self) -> BusId {
+        BusId { bus: self.device.bus.number, translation: self.translation }
     }
 
     #[inline]

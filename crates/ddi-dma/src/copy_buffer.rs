@@ -6,9 +6,12 @@
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 
+use portable_atomic::{AtomicU64, Ordering};
+
 use crate::attr::DmaAttr;
 use crate::error::{Resource, Shortage};
 use crate::lock::Mutex;
+use crate::mem::MemoryPool;
 use crate::nexus::{MemRequest, Nexus, NexusMemory};
 use crate::platform::Platform;
 use crate::wait::{Gate, Patience, Refusal, Supply, Ticket};
@@ -22,6 +25,8 @@ pub(crate) struct RunSlot {
 /// The pool of one nexus.
 pub(crate) struct CopyBuffer {
     gate: Arc<Gate<Pool>>,
+    /// Those who may wait for what is freed here.
+    memory: Arc<Gate<MemoryPool>>,
     page_size: u64,
     /// Most bytes that one window may copy.
     limit: u64,
@@ -34,14 +39,22 @@ pub(crate) struct Pool {
     /// Bytes of all runs, in use or idle.
     taken: u64,
     slots: Vec<Weak<RunSlot>>,
+    /// Bytes that are out as private memory, and so come back to the nexus.
+    private: Arc<AtomicU64>,
 }
 
 impl CopyBuffer {
-    pub(crate) fn new(nexus: Arc<dyn Nexus>, limit: u64, platform: Arc<dyn Platform>) -> Self {
+    pub(crate) fn new(
+        nexus: Arc<dyn Nexus>,
+        limit: u64,
+        memory: Arc<Gate<MemoryPool>>,
+        platform: Arc<dyn Platform>,
+    ) -> Self {
         let page_size = nexus.info().page_size;
         let whole = limit.checked_next_multiple_of(page_size).unwrap_or(u64::MAX);
-        let pool = Pool { nexus, limit: whole, taken: 0, slots: Vec::new() };
-        CopyBuffer { gate: Gate::new(pool, platform), page_size, limit }
+        let private = memory.look(|pool| pool.out());
+        let pool = Pool { nexus, limit: whole, taken: 0, slots: Vec::new(), private };
+        CopyBuffer { gate: Gate::new(pool, platform), memory, page_size, limit }
     }
 
     pub(crate) fn gate(&self) -> &Arc<Gate<Pool>> {
@@ -87,13 +100,13 @@ impl CopyBuffer {
 
     /// Keeps a run for the slot's next binding, or gives it back where somebody waits for one.
     pub(crate) fn keep(&self, slot: &RunSlot, run: NexusMemory) {
-        if self.gate.is_crowded() {
+        if self.is_crowded() {
             return self.free(run);
         }
         let before = slot.idle.lock().replace(run);
         before.into_iter().for_each(|run| self.free(run));
         // Somebody may have begun to wait since, and found nothing idle.
-        if self.gate.is_crowded() {
+        if self.is_crowded() {
             self.close_slot(slot);
         }
     }
@@ -104,9 +117,20 @@ impl CopyBuffer {
         kept.into_iter().for_each(|run| self.free(run));
     }
 
+    /// Gives the runs that idle handles keep back to the nexus; returns their bytes.
+    pub(crate) fn reclaim_idle(&self) -> u64 {
+        self.gate.change(|pool| pool.reclaim(u64::MAX))
+    }
+
     /// Gives a run back to the nexus, which takes it away from devices.
     pub(crate) fn free(&self, run: NexusMemory) {
         self.gate.give(|pool| pool.free(run));
+        self.memory.give(|_| ());
+    }
+
+    /// Whether somebody waits for what a run takes.
+    fn is_crowded(&self) -> bool {
+        self.gate.is_crowded() || self.memory.is_crowded()
     }
 }
 
@@ -119,12 +143,16 @@ impl Pool {
         if self.limit.saturating_sub(self.taken) < size {
             return Err(self.refusal(self.shortage(size)));
         }
+        let private = self.private.load(Ordering::Acquire);
         let fresh = MemRequest { size, align: attr.align, seg: attr.seg, attr };
         let run = self.nexus.alloc(&fresh).or_else(|shortage| {
             // The nexus may be short because of what idle handles keep.
             if self.reclaim(u64::MAX) == 0 { Err(shortage) } else { self.nexus.alloc(&fresh) }
         });
-        let run = run.map_err(|shortage| self.refusal(shortage))?;
+        let run = run.map_err(|shortage| match private {
+            0 => self.refusal(shortage),
+            _ => Refusal::Later(shortage),
+        })?;
         self.taken += run.size;
         Ok(run)
     }

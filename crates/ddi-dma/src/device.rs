@@ -6,6 +6,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use portable_atomic::{AtomicU64, Ordering};
+
 use crate::attr::{AttrError, AttrFlags, DmaAttr};
 use crate::copy_buffer::CopyBuffer;
 use crate::error::Shortage;
@@ -13,6 +15,7 @@ use crate::handle::DmaHandle;
 use crate::handle_limit::HandleLimit;
 use crate::lock::Mutex;
 use crate::map_space::MapSpace;
+use crate::mem::MemoryPool;
 use crate::nexus::{Addressing, Nexus, NexusInfo, NexusMemory};
 use crate::object::DmaObject;
 use crate::plan::Engine;
@@ -38,11 +41,17 @@ pub struct Bus {
     shared: Arc<BusShared>,
 }
 
+/// The number of the next bus.
+static NEXT_BUS: AtomicU64 = AtomicU64::new(0);
+
 /// What the devices of a bus share.
 pub(crate) struct BusShared {
+    /// No other bus has this number.
+    pub(crate) number: u64,
     pub(crate) nexus: Arc<dyn Nexus>,
     pub(crate) info: NexusInfo,
     pub(crate) copy_buffer: CopyBuffer,
+    pub(crate) memory: Arc<Gate<MemoryPool>>,
     pub(crate) map_space: Arc<Gate<MapSpace>>,
     pub(crate) handles: Arc<Gate<HandleLimit>>,
     pub(crate) ledger: Ledger,
@@ -78,11 +87,15 @@ impl Bus {
 
     /// Puts a nexus to use on a platform whose threads rest in their own way.
     pub fn with_platform(nexus: Arc<dyn Nexus>, config: BusConfig, platform: Arc<dyn Platform>) -> Self {
-        let copy_buffer = CopyBuffer::new(nexus.clone(), config.copy_buffer_limit, platform.clone());
+        let memory = Gate::new(MemoryPool::new(nexus.clone()), platform.clone());
+        let copy_buffer =
+            CopyBuffer::new(nexus.clone(), config.copy_buffer_limit, memory.clone(), platform.clone());
         let map_space = Gate::new(MapSpace::new(nexus.clone()), platform.clone());
         let handles = Gate::new(HandleLimit::new(config.handle_limit), platform);
         let (info, ledger) = (nexus.info(), Ledger::default());
-        Bus { shared: Arc::new(BusShared { nexus, info, copy_buffer, map_space, handles, ledger }) }
+        let number = NEXT_BUS.fetch_add(1, Ordering::Relaxed);
+        let shared = BusShared { number, nexus, info, copy_buffer, memory, map_space, handles, ledger };
+        Bus { shared: Arc::new(shared) }
     }
 
     /// A device on this bus; its name appears in what is printed.
@@ -95,7 +108,12 @@ impl Bus {
     pub fn stats(&self) -> Stats {
         let shared = &*self.shared;
         let mut stats = Stats { copy_buffer_taken: shared.copy_buffer.taken(), ..shared.ledger.sum() };
-        let gates = [shared.copy_buffer.gate().counts(), shared.map_space.counts(), shared.handles.counts()];
+        let gates = [
+            shared.copy_buffer.gate().counts(),
+            shared.memory.counts(),
+            shared.map_space.counts(),
+            shared.handles.counts(),
+        ];
         for counts in gates {
             stats.waits += counts.waits;
             stats.callbacks += counts.callbacks;
@@ -131,7 +149,7 @@ struct Quarantined {
 }
 
 /// Whether bus addresses are the object's own or made by the nexus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Translation {
     Physical,
     Mapped,

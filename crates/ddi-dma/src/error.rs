@@ -13,6 +13,8 @@ pub enum Resource {
     CopyBuffer,
     /// I/O addresses behind an IOMMU.
     MapSpace,
+    /// Private memory.
+    Memory,
     /// Handles, where a bus limits them.
     Handles,
 }
@@ -22,6 +24,7 @@ impl fmt::Display for Resource {
         f.write_str(match self {
             Resource::CopyBuffer => "copy buffer",
             Resource::MapSpace => "map space",
+            Resource::Memory => "memory",
             Resource::Handles => "handles",
         })
     }
@@ -52,6 +55,11 @@ pub enum BindErrorKind {
     /// (`DDI_DMA_NOMAPPING`).
     #[error(transparent)]
     Object(PlanError),
+    /// The object's addresses are those of another bus, or of the other kind that this bus has.
+    #[error(
+        "the memory was allocated on another bus, whose addresses mean nothing on this one: allocate it with a handle of this bus"
+    )]
+    ForeignMemory,
     /// The object needs more than the caller allows (`DDI_DMA_TOOBIG`).
     #[error(transparent)]
     TooBig(TooBig),

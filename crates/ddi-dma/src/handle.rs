@@ -11,6 +11,7 @@ use crate::bound::{Bound, State};
 use crate::device::{DeviceShared, Translation};
 use crate::error::BindErrorKind;
 use crate::flags::{BindFlags, Direction};
+use crate::mem::{self, AccessAttr, MemError, MemoryUse, PrivateMemory, Request};
 use crate::object::DmaObject;
 use crate::plan::Engine;
 use crate::wait::{Patience, Wait};
@@ -77,6 +78,29 @@ impl<O: DmaObject> DmaHandle<O> {
     pub fn bind_async(mut self, object: O, direction: Direction, flags: BindFlags) -> BindFuture<O> {
         self.bound.object = Some(object);
         BindFuture { bound: Some(self.bound), direction, flags }
+    }
+}
+
+impl<O: DmaObject> DmaHandle<O> {
+    /// Allocates private memory that binds to this handle, in one list and without copying (`ddi_dma_mem_alloc(9F)`).
+    ///
+    /// It is at least `length` bytes long, padded as its use and the engine ask for, and all zero. It is one run of bus
+    /// addresses, within every attribute of the engine.
+    ///
+    /// # Errors
+    ///
+    /// [`MemError::Limits`] names the attribute that forbids such a length, and the greatest one that goes;
+    /// [`MemError::NoResources`] says how much memory is free.
+    #[doc(alias = "ddi_dma_mem_alloc")]
+    pub fn alloc_memory(
+        &self,
+        length: u64,
+        usage: MemoryUse,
+        attr: AccessAttr,
+        wait: Wait<'_>,
+    ) -> Result<PrivateMemory, MemError> {
+        let (bound, request) = (&*self.bound, Request { length, usage, attr });
+        mem::allocate(&bound.device.bus, bound.bus_id(), &bound.engine, &request, wait)
     }
 }
 

@@ -72,6 +72,7 @@ mod handle_limit;
 mod iovec;
 mod lock;
 mod map_space;
+mod mem;
 mod nexus;
 mod object;
 mod pages;
@@ -98,11 +99,15 @@ pub use error::{BindErrorKind, RangeError, Resource, Shortage, SyncError, Window
 pub use flags::{BindFlags, Direction, SyncFor};
 pub use handle::{BindError, DmaHandle};
 pub use iovec::{Iovec, IovecList, Uio, UioError};
+pub use mem::{
+    Access, AccessAttr, AccessError, AccessOrder, Endian, Iopb, MemError, MemoryUse, PrivateMemory, Ring,
+    Word,
+};
 pub use nexus::{
     Addressing, Coherence, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, Redzone,
     SyncRequest, SyncTarget,
 };
-pub use object::{Addresses, Cookie, DmaObject, Extent, Extents, PageList, View};
+pub use object::{Addresses, BusId, Cookie, DmaObject, Extent, Extents, PageList, View};
 pub use pages::PageArray;
 pub use physio::{
     MAXPHYS, PhysioError, PhysioErrorKind, PhysioRequest, Transferred, minphys, physio, physio_async,

@@ -68,7 +68,7 @@ pub enum Redzone {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MapId(pub u64);
 
-/// Memory for the copy buffer.
+/// Memory for the copy buffer, or private memory.
 #[derive(Debug, Clone, Copy)]
 pub struct MemRequest<'a> {
     /// Bytes, a multiple of the page size.
@@ -150,7 +150,8 @@ impl SyncTarget<'_> {
 ///   less) at the extents that it returns, in object order, until [`unmap`](Self::unmap); after `unmap` returns, no
 ///   device reaches them.
 /// - [`alloc`](Self::alloc) returns memory that nobody else uses, valid for reads and writes until
-///   [`free`](Self::free), at bus addresses as requested.
+///   [`free`](Self::free), at bus addresses as requested; where addresses are virtual, no device reaches it after `free`
+///   returns.
 /// - [`sync`](Self::sync) changes no byte but those of the range, and those that a device itself wrote.
 pub unsafe trait Nexus: Send + Sync + 'static {
     /// Tells what the nexus is.
@@ -186,6 +187,7 @@ pub unsafe trait Nexus: Send + Sync + 'static {
     ///
     /// # Safety
     ///
-    /// `memory` came from [`alloc`](Self::alloc) of this nexus, was not freed since, and neither CPU nor device uses it.
+    /// `memory` came from [`alloc`](Self::alloc) of this nexus, was not freed since, and the CPU does not use it; neither does a
+    /// device, where addresses are physical.
     unsafe fn free(&self, memory: NexusMemory);
 }

@@ -1,5 +1,8 @@
 //! Memory objects: what a transfer moves, and how it shows itself to the planner.
 
+use crate::device::Translation;
+use crate::nexus::NexusMemory;
+
 /// A run of addresses: the machine's physical addresses before a nexus maps it, bus addresses after.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,13 +123,20 @@ impl Iterator for Extents<'_> {
     }
 }
 
+/// One kind of addresses of one [`Bus`](crate::Bus): what is reached by them there means nothing anywhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BusId {
+    pub(crate) bus: u64,
+    pub(crate) translation: Translation,
+}
+
 /// Whose addresses a [`View`] holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Addresses {
     /// The machine's physical addresses.
     Machine,
-    /// Those of the bus on which the memory was allocated: it is mapped already.
-    Bus,
+    /// Those of the bus on which the memory was allocated: it is mapped already, and binds there alone.
+    Bus(BusId),
 }
 
 /// Memory that can be bound to a handle.
@@ -149,6 +159,12 @@ pub unsafe trait DmaObject: Send + 'static {
     /// Tells whose addresses these are. Most objects show those of the machine, which a nexus maps.
     fn addresses(&self) -> Addresses {
         Addresses::Machine
+    }
+
+    /// The memory of [`Nexus::alloc`](crate::Nexus::alloc) that the object is the start of, if it is: what the nexus then
+    /// synchronises.
+    fn nexus_memory(&self) -> Option<&NexusMemory> {
+        None
     }
 
     /// Copies `length` bytes from `offset` of the object to `to`.

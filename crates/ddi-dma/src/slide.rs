@@ -67,7 +67,7 @@ impl<O: DmaObject> Bound<O> {
             self.plan.forget();
         }
         let Some(object) = &self.object else { return Ok(()) };
-        if object.addresses() == Addresses::Bus {
+        if object.addresses() != Addresses::Machine {
             return Ok(());
         }
         self.flags = flags;

@@ -24,6 +24,8 @@ pub struct Stats {
     pub copy_buffer_shortages: u64,
     /// Binds that found too little map space.
     pub map_space_shortages: u64,
+    /// Allocations that found too little memory.
+    pub memory_shortages: u64,
     /// Handles that could not be had.
     pub handle_shortages: u64,
     /// Requests that were queued to wait for a resource.
@@ -109,6 +111,7 @@ impl Ledger {
         match shortage.resource {
             Resource::CopyBuffer => closed.copy_buffer_shortages += 1,
             Resource::MapSpace => closed.map_space_shortages += 1,
+            Resource::Memory => closed.memory_shortages += 1,
             Resource::Handles => closed.handle_shortages += 1,
         }
     }

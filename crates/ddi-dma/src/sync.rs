@@ -113,7 +113,10 @@ impl<O: DmaObject> Bound<O> {
             None => (object.view(), 0),
         };
         let range_of_view = (range.start - start, range.end - start);
-        let what = SyncTarget::Object { view, range: range_of_view, map: self.map };
+        let what = match object.nexus_memory() {
+            Some(memory) => SyncTarget::Memory { memory, range: (range.start, range.end) },
+            None => SyncTarget::Object { view, range: range_of_view, map: self.map },
+        };
         nexus.sync(&SyncRequest { what, sync_for, direction });
         let Some(memory) = &self.run else { return };
         for (piece, part) in self.pieces(range) {
