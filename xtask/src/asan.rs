@@ -8,7 +8,7 @@ use crate::run::cargo;
 ///
 /// Doc tests and compile-fail tests are left out: they gain nothing from it.
 pub fn test() -> Result<()> {
-    sanitized("test -p ddi-dma --lib --test binding")?;
+    sanitized("test -p ddi-dma --lib --test binding --test memory")?;
     sanitized("test -p ddi-dma-sim --lib --tests")
 }
 
