@@ -163,25 +163,15 @@ impl<O: DmaObject> DiskDriver<O> {
     ) -> Result<(O, Report), TransferError<O>> {
         self.start(block, object, direction, flags)?;
         loop {
-            if let Some(ended) = self.run() {
-                return ended;
-            }
-        }
-    }
-
-    /// Lets the device run until the transfer that was started has ended; the object comes with it.
-    ///
-    /// A device that is idle and raised no interrupt is reset. `None` where nothing was started.
-    pub fn run(&mut self) -> Option<Result<(O, Report), TransferError<O>>> {
-        while let State::Running(_) = self.state {
             let stepped = self.disk.step();
             let interrupt = self.intr();
-            let running = matches!(self.state, State::Running(_));
-            if running && (stepped, interrupt) == (Stepped::Idle, Interrupt::Unclaimed) {
+            if let Some(ended) = self.ended() {
+                return ended;
+            }
+            if (stepped, interrupt) == (Stepped::Idle, Interrupt::Unclaimed) {
                 self.reset();
             }
         }
-        self.ended()
     }
 
     /// Binds an object and gives the engine its first list (`xxstart`), or gives up where a resource is short.
