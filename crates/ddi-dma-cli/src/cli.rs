@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ddi_dma::{BindFlags, DmaAttr};
-use ddi_dma_sim::DeviceSpec;
 
 use crate::attr_file::{AttrFile, MEMBERS};
-use crate::devices;
+use crate::devices::{self, Model};
 use crate::number;
 
 /// DMA as the Solaris DDI means it: what becomes of memory that an engine is given, and why.
@@ -34,32 +33,44 @@ pub(crate) enum Command {
     Devices(DevicesArgs),
 }
 
-/// Write a file to a simulated disk and read it back, by DMA, and say what that took
+/// Write files to simulated disks and read them back, by DMA, and say what that took
 ///
-/// A machine is built, with memory in pages that lie all over it. The file is written to the disk object by object,
-/// each in freshly scattered memory, and read back into other memory. The checksums of what was sent and of what came
-/// back are compared, and so are the bytes. The disk's engine has the limits that `ddi-dma devices` shows: it moves
-/// bytes by bus address alone, and an address that it cannot reach is a bus fault.
+/// A machine is built, with memory in pages that lie all over it. A file is written to the disk object by object, each
+/// in freshly scattered memory, and read back into other memory. The checksums of what was sent and of what came back
+/// are compared, and so are the bytes. The disk's engine has the limits that `ddi-dma devices` shows: it moves bytes by
+/// bus address alone, and an address that it cannot reach is a bus fault. A network device sends the file frame by
+/// frame instead, and receives what its loopback brings.
+///
+/// With several FILEs, or with --parallel, each stream has a device and a handle of its own; the bus with its copy
+/// buffer and its map space is one for all.
 #[derive(Debug, Args)]
 #[command(after_help = TRANSFER_EXAMPLES)]
 pub(crate) struct TransferArgs {
-    /// The file to transfer
+    /// The files to transfer, one a stream
     #[arg(value_name = "FILE", required_unless_present = "list_devices")]
-    pub(crate) file: Option<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
 
-    /// The disk: isa-disk, isa-sg-disk, pci-disk, latch-disk or pci64-disk
+    /// The device: isa-disk, isa-sg-disk, pci-disk, latch-disk, pci64-disk, sbus-disk or sbus-ether
     #[arg(long, value_name = "DEVICE", value_parser = devices::find, required_unless_present = "list_devices")]
-    pub(crate) device: Option<&'static DeviceSpec>,
+    pub(crate) device: Option<Model>,
 
     /// List the devices with their attributes, and do nothing else
     #[arg(long)]
     pub(crate) list_devices: bool,
 
+    /// Streams at once, at most 256; where there are fewer FILEs, some are transferred by several streams
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), default_value = "1")]
+    pub(crate) parallel: u16,
+
+    /// What a bind does where a resource is short [default: sleep with --parallel, else dontwait]
+    #[arg(long, value_name = "WAY")]
+    pub(crate) wait: Option<WaitWay>,
+
     /// Memory of the machine: below 16 MiB first, half of the rest above 4 GiB
     #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "6G")]
     pub(crate) memory: u64,
 
-    /// Another seed scatters the pages otherwise; the same one does all the same
+    /// Another seed scatters the pages otherwise; the same one does all the same, but where streams race
     #[arg(long, value_name = "NUMBER", value_parser = number::parse, default_value = "1")]
     pub(crate) seed: u64,
 
@@ -67,8 +78,12 @@ pub(crate) struct TransferArgs {
     #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "1052672")]
     pub(crate) copy_buffer: u64,
 
-    /// How the objects are bound
-    #[arg(long, value_name = "FLAG,...", value_delimiter = ',', default_value = "partial,streaming")]
+    /// I/O addresses of the bus' IOMMU: SBus, or PCI with --iommu on [default: 16M on SBus, 2^48 on PCI]
+    #[arg(long, value_name = "BYTES", value_parser = number::parse)]
+    pub(crate) dvma: Option<u64>,
+
+    /// How the objects are bound, on disks [default: partial,streaming]
+    #[arg(long, value_name = "FLAG,...", value_delimiter = ',')]
     pub(crate) flags: Vec<Flag>,
 
     /// How the pages of an object lie
@@ -79,17 +94,17 @@ pub(crate) struct TransferArgs {
     #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "0")]
     pub(crate) offset: u64,
 
-    /// Size of the machine's pages
-    #[arg(long, value_name = "SIZE", default_value = "4k")]
-    pub(crate) page_size: PageSize,
+    /// Size of the machine's pages [default: 8k with an SBus device, else 4k]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) page_size: Option<PageSize>,
 
-    /// Whether an IOMMU stands between the PCI bus and memory
-    #[arg(long, value_name = "STATE", default_value = "off")]
-    pub(crate) iommu: IommuState,
+    /// Whether an IOMMU stands between the PCI bus and memory [default: off]
+    #[arg(long, value_name = "STATE")]
+    pub(crate) iommu: Option<IommuState>,
 
-    /// Most bytes of one object
-    #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "4M")]
-    pub(crate) object: u64,
+    /// Most bytes of one object [default: 4M on disks, frames of 1500 on a network device]
+    #[arg(long, value_name = "BYTES", value_parser = number::parse)]
+    pub(crate) object: Option<u64>,
 
     /// Where a disk of more than 64 MiB keeps its sectors, instead of the system's directory for temporary files
     #[arg(long, value_name = "DIRECTORY")]
@@ -106,14 +121,22 @@ Examples:
       nearly all pages are out of reach of an ISA engine: windows slide through the copy buffer
   ddi-dma transfer movie.mkv --device pci-disk --iommu on --json
       the IOMMU makes scattered pages contiguous for the device
+  ddi-dma transfer movie.mkv --device sbus-disk --dvma 64K
+      windows slide through eight pages of I/O addresses
+  ddi-dma transfer notes.txt --device isa-disk --parallel 8 --copy-buffer 4096 --wait callback
+      eight streams share one page; whoever finds it taken is called when it is free again
+  ddi-dma transfer *.c --device sbus-ether --dvma 8K
+      frames out and back, one page of I/O addresses for both
   ddi-dma transfer notes.txt --device latch-disk --layout contiguous --memory 64M --seed 7
   ddi-dma transfer notes.txt --device isa-disk --flags one-list
       an error, where an object takes more than one list
 
 The JSON object has verified, device, bytes, windows, lists, cookies, copied_bytes (both ways together), seconds,
-sha256, write and read (each way by itself), reasons, and error where there was one.
+write and read (each way by itself), sha256 (of one stream), streams (file, verified, bytes, sha256, figures and error
+of each), reasons, stats (binds, partial_binds, bytes_copied, waits, callbacks, passes, shortages of copy_buffer,
+map_space and handles, quarantined_bytes), and error where there was one.
 
-Exit status: 0 only where what came back is what was sent.";
+Exit status: 0 only where what came back is what was sent, in all streams.";
 
 /// Show the windows, lists and cookies that memory becomes, and why
 ///
@@ -228,7 +251,7 @@ pub(crate) struct DevicesArgs {}
 pub(crate) struct Source {
     /// A device by its name: see `ddi-dma devices`
     #[arg(long, value_name = "DEVICE", value_parser = devices::find)]
-    pub(crate) device: Option<&'static DeviceSpec>,
+    pub(crate) device: Option<Model>,
 
     /// Attributes from a TOML file: see `ddi-dma check --help`
     #[arg(long, value_name = "FILE")]
@@ -241,7 +264,7 @@ pub(crate) struct Source {
 pub(crate) struct OptionalSource {
     /// A device by its name: see `ddi-dma devices`
     #[arg(long, value_name = "DEVICE", value_parser = devices::find)]
-    pub(crate) device: Option<&'static DeviceSpec>,
+    pub(crate) device: Option<Model>,
 
     /// Attributes from a TOML file: see `ddi-dma check --help`
     #[arg(long, value_name = "FILE")]
@@ -274,7 +297,7 @@ impl Source {
     pub(crate) fn file(&self) -> anyhow::Result<AttrFile> {
         match (&self.device, &self.attr) {
             (Some(device), _) => {
-                Ok(AttrFile { attr: device.attr, given: MEMBERS.to_vec(), unfit: Vec::new() })
+                Ok(AttrFile { attr: device.attr(), given: MEMBERS.to_vec(), unfit: Vec::new() })
             }
             (None, Some(path)) => AttrFile::read(path),
             (None, None) => Err(anyhow!("no attributes: name a device with --device or a file with --attr")),
@@ -286,7 +309,7 @@ impl OptionalSource {
     /// The attributes and a name for them.
     pub(crate) fn attributes(&self) -> anyhow::Result<(String, DmaAttr)> {
         match (&self.device, &self.attr) {
-            (Some(device), _) => Ok((device.name.to_owned(), device.attr)),
+            (Some(device), _) => Ok((device.name().to_owned(), device.attr())),
             (None, Some(path)) => {
                 let name = path.display().to_string();
                 let attr = AttrFile::read(path)?.usable().map_err(|error| anyhow!("{name}: {error}"))?;
@@ -302,6 +325,17 @@ impl OptionalSource {
 pub(crate) enum Format {
     Text,
     Json,
+}
+
+/// What a bind does where a resource is short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WaitWay {
+    /// It gives up with an error
+    Dontwait,
+    /// It rests until the resource is there
+    Sleep,
+    /// It returns; a callback tries again when something was released
+    Callback,
 }
 
 /// Size of the machine's pages.

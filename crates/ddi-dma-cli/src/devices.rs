@@ -5,19 +5,63 @@ use std::io::{self, Write};
 use anyhow::Context;
 use comfy_table::{Table, presets};
 use ddi_dma::DmaAttr;
-use ddi_dma_sim::{DEVICES, DeviceSpec};
+use ddi_dma_sim::{DEVICES, DeviceSpec, ETHERS, EtherSpec, NexusKind};
 
 use crate::Outcome;
 
-/// Finds a device by its name, for the command line.
-pub(crate) fn find(name: &str) -> Result<&'static DeviceSpec, String> {
-    let found = DEVICES.iter().find(|device| device.name == name);
-    found.ok_or_else(|| format!("there is no device `{name}`: there are {}", names().join(", ")))
+/// A device of the simulated machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Model {
+    /// Moves sectors.
+    Disk(&'static DeviceSpec),
+    /// Moves frames, out and back in through a loopback.
+    Ether(&'static EtherSpec),
 }
 
-/// All names.
-fn names() -> Vec<&'static str> {
-    DEVICES.iter().map(|device| device.name).collect()
+impl Model {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Model::Disk(spec) => spec.name,
+            Model::Ether(spec) => spec.name,
+        }
+    }
+
+    /// What its driver states about its engine.
+    pub(crate) fn attr(self) -> DmaAttr {
+        match self {
+            Model::Disk(spec) => spec.attr,
+            Model::Ether(spec) => spec.attr,
+        }
+    }
+
+    /// The bus that it sits on.
+    pub(crate) fn nexus(self) -> NexusKind {
+        match self {
+            Model::Disk(spec) => spec.nexus,
+            Model::Ether(spec) => spec.nexus,
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Model::Disk(spec) => spec.description,
+            Model::Ether(spec) => spec.description,
+        }
+    }
+}
+
+/// All devices.
+fn all() -> impl Iterator<Item = Model> {
+    DEVICES.iter().map(Model::Disk).chain(ETHERS.iter().map(Model::Ether))
+}
+
+/// Finds a device by its name, for the command line.
+pub(crate) fn find(name: &str) -> Result<Model, String> {
+    let found = all().find(|device| device.name() == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = all().map(Model::name).collect();
+        format!("there is no device `{name}`: there are {}", names.join(", "))
+    })
 }
 
 /// Lists them all.
@@ -34,16 +78,17 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
         "granular",
         "",
     ]);
-    for DeviceSpec { name, description, attr, .. } in &DEVICES {
+    for device in all() {
+        let attr = device.attr();
         table.add_row([
-            (*name).to_owned(),
+            device.name().to_owned(),
             format!("{:#x}..={:#x}", attr.addr_lo, attr.addr_hi),
             no_limit(attr.count_max),
             no_limit(attr.seg),
             no_limit(attr.maxxfer),
-            sgllen(attr),
+            sgllen(&attr),
             attr.granular.to_string(),
-            (*description).to_owned(),
+            device.description().to_owned(),
         ]);
     }
     writeln!(io::stdout(), "{}", table.trim_fmt()).context("cannot write the devices")?;

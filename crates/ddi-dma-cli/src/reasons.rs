@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ddi_dma::plan::{Explanation, Note};
+use ddi_dma_sim::Report;
 use serde::Serialize;
 
 use crate::number::grouped;
@@ -30,6 +31,24 @@ impl Reasons {
                 Note::ListCut { reason, .. } => count(&mut self.list_cuts, reason, 1),
                 Note::CookieCut { reason, .. } => count(&mut self.cookie_cuts, reason, 1),
             }
+        }
+    }
+
+    /// Adds those that a driver told.
+    pub(crate) fn add_all(&mut self, report: &Report) {
+        report.explanation.iter().for_each(|explanation| self.add(explanation));
+    }
+
+    /// Adds those of many plans.
+    pub(crate) fn merge(&mut self, other: &Reasons) {
+        let pairs = [
+            (&mut self.copied, &other.copied),
+            (&mut self.window_cuts, &other.window_cuts),
+            (&mut self.list_cuts, &other.list_cuts),
+            (&mut self.cookie_cuts, &other.cookie_cuts),
+        ];
+        for (map, other) in pairs {
+            other.iter().for_each(|(reason, by)| count(map, reason, *by));
         }
     }
 

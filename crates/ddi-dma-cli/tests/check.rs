@@ -126,7 +126,9 @@ fn an_unlimited_sgllen_and_the_largest_number() {
 
 #[test]
 fn every_device_is_beyond_doubt_but_for_remarks() {
-    for device in ["isa-disk", "isa-sg-disk", "pci-disk", "latch-disk", "pci64-disk"] {
+    for device in
+        ["isa-disk", "isa-sg-disk", "pci-disk", "latch-disk", "pci64-disk", "sbus-disk", "sbus-ether"]
+    {
         let mut command = Command::cargo_bin("ddi-dma").unwrap();
         command
             .args(["check", "--device", device])

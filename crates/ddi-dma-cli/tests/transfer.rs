@@ -9,7 +9,7 @@ use predicates::str::{contains, starts_with};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const DEVICES: [&str; 5] = ["isa-disk", "isa-sg-disk", "pci-disk", "latch-disk", "pci64-disk"];
+const DEVICES: [&str; 6] = ["isa-disk", "isa-sg-disk", "pci-disk", "latch-disk", "pci64-disk", "sbus-disk"];
 
 /// A directory with a file of so many bytes, no two sectors of which are the same.
 fn file(size: usize) -> (TempDir, PathBuf) {
@@ -118,8 +118,8 @@ fn a_transfer_in_words() {
     transfer(&file, &["--device", "pci64-disk"])
         .success()
         .stdout(starts_with("pci64-disk: 4,097 bytes there and back: verified\n  sha256 sent      "))
-        .stdout(contains("                objects  windows  lists  cookies  bytes copied\n"))
-        .stdout(contains(" to the disk          1        1      1        2             0\n"))
+        .stdout(contains("                  objects  windows  lists  cookies  bytes copied\n"))
+        .stdout(contains(" to the device          1        1      1        2             0\n"))
         .stderr("");
 }
 

@@ -1,12 +1,14 @@
 //! What a transfer came to, for people and for programs.
 
 use std::fmt;
+use std::ops::Range;
+use std::path::Path;
 
 use comfy_table::{CellAlignment, Table, presets};
 use ddi_dma_sim::Report;
 use serde::Serialize;
 
-use crate::cli::TransferArgs;
+use super::stats::StatsSection;
 use crate::number::grouped;
 use crate::reasons::{Reasons, counted};
 
@@ -14,20 +16,42 @@ use crate::reasons::{Reasons, counted};
 #[derive(Debug, Serialize)]
 pub(super) struct Transferred {
     pub(super) verified: bool,
-    pub(super) device: &'static str,
-    pub(super) bytes: u64,
+    device: &'static str,
+    bytes: u64,
     #[serde(flatten)]
     total: Figures,
     pub(super) seconds: f64,
-    pub(super) seed: u64,
+    seed: u64,
+    /// Null where there are several streams: each has its own.
+    sha256: Option<Digests>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<Difference>,
+    write: Figures,
+    read: Figures,
+    streams: Vec<StreamOutcome>,
+    reasons: Reasons,
+    pub(super) stats: StatsSection,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+}
+
+/// What became of one file in one stream.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct StreamOutcome {
+    /// Its number, from 1.
+    pub(super) stream: usize,
+    file: String,
+    pub(super) verified: bool,
+    pub(super) bytes: u64,
     sha256: Digests,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) difference: Option<Difference>,
     pub(super) write: Figures,
     pub(super) read: Figures,
+    #[serde(skip)]
     pub(super) reasons: Reasons,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) error: Option<String>,
+    error: Option<String>,
 }
 
 /// What went over the bus, one way or both.
@@ -41,7 +65,7 @@ pub(super) struct Figures {
 }
 
 /// Checksums; null where it did not come to them.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 struct Digests {
     sent: Option<String>,
     received: Option<String>,
@@ -101,23 +125,10 @@ impl Figures {
     }
 }
 
-impl Transferred {
-    /// A transfer that has not begun.
-    pub(super) fn new(device: &'static str, args: &TransferArgs) -> Self {
-        Transferred {
-            verified: false,
-            device,
-            bytes: 0,
-            total: Figures::default(),
-            seconds: 0.0,
-            seed: args.seed,
-            sha256: Digests::default(),
-            difference: None,
-            write: Figures::default(),
-            read: Figures::default(),
-            reasons: Reasons::default(),
-            error: None,
-        }
+impl StreamOutcome {
+    /// A stream that has not begun.
+    pub(super) fn new(stream: usize, file: &Path) -> Self {
+        StreamOutcome { stream, file: file.display().to_string(), ..StreamOutcome::default() }
     }
 
     /// Compares what came back with what was sent.
@@ -127,38 +138,151 @@ impl Transferred {
         self.sha256 = Digests { sent: Some(hex(&sent)), received: Some(hex(&back.digest)) };
     }
 
-    /// Adds both ways up.
-    pub(super) fn sum(&mut self) {
-        self.total = self.write.and(self.read);
+    /// Notes why the stream ended early.
+    pub(super) fn fail(&mut self, error: &anyhow::Error) {
+        self.verified = false;
+        self.error = Some(format!("{error:#}"));
     }
+
+    fn row(&self) -> [String; 7] {
+        let both = self.write.and(self.read);
+        let end = match (&self.error, self.verified) {
+            (Some(_), _) => "FAILED",
+            (None, true) => "verified",
+            (None, false) => "NOT VERIFIED",
+        };
+        let digest = self.sha256.received.as_deref().and_then(|hex| hex.get(..16)).unwrap_or("-");
+        let [bytes, windows, copied] = [self.bytes, both.windows, both.copied_bytes].map(grouped);
+        [
+            self.stream.to_string(),
+            bytes,
+            windows,
+            copied,
+            digest.to_owned(),
+            end.to_owned(),
+            self.file.clone(),
+        ]
+    }
+}
+
+impl Transferred {
+    /// A transfer that has not begun.
+    pub(super) fn new(device: &'static str, seed: u64) -> Self {
+        Transferred {
+            verified: false,
+            device,
+            bytes: 0,
+            total: Figures::default(),
+            seconds: 0.0,
+            seed,
+            sha256: Some(Digests::default()),
+            difference: None,
+            write: Figures::default(),
+            read: Figures::default(),
+            streams: Vec::new(),
+            reasons: Reasons::default(),
+            stats: StatsSection::default(),
+            error: None,
+        }
+    }
+
+    /// Adds all streams up.
+    pub(super) fn conclude(&mut self, streams: Vec<StreamOutcome>) {
+        for stream in &streams {
+            self.bytes += stream.bytes;
+            self.write = self.write.and(stream.write);
+            self.read = self.read.and(stream.read);
+            self.reasons.merge(&stream.reasons);
+        }
+        self.total = self.write.and(self.read);
+        self.verified = streams.iter().all(|stream| stream.verified);
+        self.error = match &streams[..] {
+            [only] => only.error.clone(),
+            several => errors(several),
+        };
+        (self.sha256, self.difference) = match &streams[..] {
+            [only] => (Some(only.sha256.clone()), only.difference),
+            _ => (None, None),
+        };
+        self.streams = streams;
+    }
+
+    /// Whether there is something to show beside an error.
+    pub(super) fn is_told(&self) -> bool {
+        self.error.is_none() || self.streams.len() > 1
+    }
+}
+
+/// The errors of several streams, each with its number.
+fn errors(streams: &[StreamOutcome]) -> Option<String> {
+    let told: Vec<String> = streams
+        .iter()
+        .filter_map(|stream| stream.error.as_ref().map(|error| format!("stream {}: {error}", stream.stream)))
+        .collect();
+    let (failed, all) = (told.len(), streams.len());
+    (failed > 0).then(|| format!("{failed} of {all} streams failed:\n  {}", told.join("\n  ")))
 }
 
 impl fmt::Display for Transferred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.verified { "verified" } else { "NOT VERIFIED" };
-        writeln!(f, "{}: {} there and back: {verdict}", self.device, counted(self.bytes, "byte"))?;
+        let bytes = counted(self.bytes, "byte");
+        match &self.streams[..] {
+            [] | [_] => {
+                writeln!(f, "{}: {bytes} there and back: {verdict}", self.device)?;
+                self.write_digests(f)?;
+            }
+            streams => {
+                let count = streams.len();
+                writeln!(f, "{}: {count} streams, {bytes} there and back: {verdict}\n", self.device)?;
+                let header = ["stream", "bytes", "windows", "bytes copied", "sha256", "", "file"];
+                writeln!(f, "{}\n", table(header, streams.iter().map(StreamOutcome::row), 0..4))?;
+            }
+        }
+        let header = ["", "objects", "windows", "lists", "cookies", "bytes copied"];
+        let rows = [self.write.row("to the device"), self.read.row("from the device")];
+        writeln!(f, "{}\n", table(header, rows, 1..6))?;
+        let reasons = self.reasons.lines();
+        for line in &reasons {
+            writeln!(f, "  {line}")?;
+        }
+        if !reasons.is_empty() {
+            writeln!(f)?;
+        }
+        writeln!(f, "{}", self.stats)?;
+        let rate = 2.0 * self.bytes as f64 / self.seconds.max(1e-9) / 1e6;
+        writeln!(f, "  {:.3} seconds, {rate:.1} MB/s", self.seconds)
+    }
+}
+
+impl Transferred {
+    /// The checksums of the only stream, and where it differs.
+    fn write_digests(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(Difference { offset, sent, received }) = self.difference {
             writeln!(
                 f,
                 "  the first difference, at byte {offset:#x}: {sent:#04x} sent, {received:#04x} received"
             )?;
         }
-        let [sent, received] =
-            [&self.sha256.sent, &self.sha256.received].map(|hex| hex.as_deref().unwrap_or("-"));
-        writeln!(f, "  sha256 sent      {sent}\n  sha256 received  {received}\n")?;
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
-        table.set_header(["", "objects", "windows", "lists", "cookies", "bytes copied"]);
-        table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-        table.add_row(self.write.row("to the disk"));
-        table.add_row(self.read.row("from the disk"));
-        writeln!(f, "{}\n", table.trim_fmt())?;
-        for line in self.reasons.lines() {
-            writeln!(f, "  {line}")?;
-        }
-        let rate = 2.0 * self.bytes as f64 / self.seconds.max(1e-9) / 1e6;
-        writeln!(f, "  {:.3} seconds, {rate:.1} MB/s", self.seconds)
+        let digests = self.sha256.clone().unwrap_or_default();
+        let [sent, received] = [&digests.sent, &digests.received].map(|hex| hex.as_deref().unwrap_or("-"));
+        writeln!(f, "  sha256 sent      {sent}\n  sha256 received  {received}\n")
     }
+}
+
+/// A table without lines; the columns `right` have their cells at the right.
+fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+    right: Range<usize>,
+) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(header);
+    let columns = table.column_iter_mut().enumerate().filter(|(index, _)| right.contains(index));
+    columns.for_each(|(_, column)| column.set_cell_alignment(CellAlignment::Right));
+    table.add_rows(rows);
+    table.trim_fmt()
 }
 
 fn hex(digest: &[u8; 32]) -> String {

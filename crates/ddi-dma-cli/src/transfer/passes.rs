@@ -1,111 +1,123 @@
-//! The two passes over a file: all of it to the disk, then all of it back.
+//! A file over a device and back: on a disk all of it out and then all of it in, on a network device frame by frame.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use anyhow::{Context, ensure};
-use ddi_dma::BindFlags;
-use ddi_dma_sim::{Buffer, BufferSpec, DiskDriver, Machine, Report, SECTOR};
+use anyhow::{Context, bail, ensure};
+use ddi_dma::Direction;
+use ddi_dma_sim::{Buffer, BufferSpec, Machine, Report};
 use sha2::{Digest, Sha256};
 
-use super::outcome::{Back, Difference, Figures};
+use super::engine::Request;
+use super::outcome::{Back, Difference, Figures, StreamOutcome};
 use super::progress::Progress;
-use crate::reasons::Reasons;
+use super::start::Starter;
 
-/// What the passes work with.
+/// What the passes over one file work with.
 pub(super) struct Passes<'a> {
-    machine: &'a Machine,
-    driver: DiskDriver,
+    pub(super) machine: &'a Machine,
+    pub(super) starter: Starter,
     /// What every object is like, the last but for its length.
-    object: BufferSpec,
-    flags: BindFlags,
-    length: u64,
-    progress: Progress,
+    pub(super) object: BufferSpec,
+    pub(super) file: &'a File,
+    pub(super) length: u64,
+    pub(super) progress: &'a Progress,
     /// The object before, which is kept so that the next one lies elsewhere.
-    before: Option<Buffer>,
-    bytes: Vec<u8>,
+    pub(super) before: Option<Buffer>,
 }
 
-impl<'a> Passes<'a> {
-    /// Prepares to transfer `length` bytes.
-    pub(super) fn new(
-        machine: &'a Machine,
-        driver: DiskDriver,
-        object: BufferSpec,
-        flags: BindFlags,
-        length: u64,
-    ) -> Self {
-        let progress = Progress::new(length.saturating_mul(2));
-        Passes { machine, driver, object, flags, length, progress, before: None, bytes: Vec::new() }
-    }
+/// What came back so far.
+struct Received {
+    digest: Sha256,
+    difference: Option<Difference>,
+}
 
-    /// Writes all of the file to the disk; gives the digest of what was sent.
-    pub(super) fn write(
-        &mut self,
-        file: &File,
-        figures: &mut Figures,
-        reasons: &mut Reasons,
-    ) -> anyhow::Result<[u8; 32]> {
-        let mut digest = Sha256::new();
+impl Passes<'_> {
+    /// Writes all of the file to the disk, and reads all of it back.
+    pub(super) fn there_and_back(&mut self, outcome: &mut StreamOutcome) -> anyhow::Result<()> {
+        let (mut sent, mut received) = (Sha256::new(), Received::new());
         let mut at = 0;
         while at < self.length {
-            let mut buffer = self.next_object(at)?;
-            let bytes = read_file(file, at, buffer.len(), &mut self.bytes)?;
-            digest.update(bytes);
-            buffer.write(0, bytes)?;
-            let done = self.driver.write(at / SECTOR, buffer, self.flags);
-            let (buffer, report) = done.map_err(|failed| failed.kind).with_context(|| place(at))?;
-            at += self.finish(at, buffer, &report, figures, reasons)?;
+            let bytes = self.file_bytes(at)?;
+            self.send(at, &bytes, &mut sent, outcome).with_context(|| place("to the disk", at))?;
+            at += bytes.len() as u64;
         }
-        Ok(digest.finalize().into())
-    }
-
-    /// Reads all of it back; gives the digest of what came and where it first differs from the file.
-    pub(super) fn read(
-        &mut self,
-        file: &File,
-        figures: &mut Figures,
-        reasons: &mut Reasons,
-    ) -> anyhow::Result<Back> {
-        let mut digest = Sha256::new();
-        let mut difference = None;
-        let mut came = Vec::new();
         let mut at = 0;
         while at < self.length {
-            let mut buffer = self.next_object(at)?;
-            let sent = read_file(file, at, buffer.len(), &mut self.bytes)?;
-            // No byte is right before the device has brought it, whatever this memory held before.
-            came.clear();
-            came.extend(sent.iter().map(|byte| !byte));
-            buffer.write(0, &came)?;
-            let done = self.driver.read(at / SECTOR, buffer, self.flags);
-            let (buffer, report) = done.map_err(|failed| failed.kind).with_context(|| place(at))?;
-            buffer.read(0, &mut came)?;
-            digest.update(&came);
-            difference = difference.or_else(|| Difference::find(at, sent, &came));
-            at += self.finish(at, buffer, &report, figures, reasons)?;
+            let bytes = self.file_bytes(at)?;
+            self.receive(at, &bytes, &mut received, outcome).with_context(|| place("from the disk", at))?;
+            at += bytes.len() as u64;
         }
-        Ok(Back { digest: digest.finalize().into(), difference })
+        outcome.judge(sent.finalize().into(), received.back());
+        Ok(())
     }
 
-    /// Allocates memory for the object at `at`, elsewhere than the one before.
-    fn next_object(&mut self, at: u64) -> anyhow::Result<Buffer> {
-        let length = self.object.length.min(self.length - at);
-        let buffer = self.machine.buffer(&BufferSpec { length, ..self.object });
+    /// Sends the file frame by frame, and receives each as it comes back.
+    pub(super) fn frame_by_frame(&mut self, outcome: &mut StreamOutcome) -> anyhow::Result<()> {
+        let (mut sent, mut received) = (Sha256::new(), Received::new());
+        let mut at = 0;
+        while at < self.length {
+            let bytes = self.file_bytes(at)?;
+            self.send(at, &bytes, &mut sent, outcome).with_context(|| place("to the wire", at))?;
+            self.receive(at, &bytes, &mut received, outcome).with_context(|| place("from the wire", at))?;
+            at += bytes.len() as u64;
+        }
+        outcome.judge(sent.finalize().into(), received.back());
+        Ok(())
+    }
+
+    /// Gives the device the object at `at`.
+    fn send(
+        &mut self,
+        at: u64,
+        bytes: &[u8],
+        digest: &mut Sha256,
+        outcome: &mut StreamOutcome,
+    ) -> anyhow::Result<()> {
+        let mut buffer = self.next_object(bytes.len())?;
+        digest.update(bytes);
+        buffer.write(0, bytes)?;
+        let (buffer, report) = self.starter.carry(Request { at, buffer, direction: Direction::ToDevice })?;
+        outcome.reasons.add_all(&report);
+        self.finish(at, buffer, &report, &mut outcome.write)
+    }
+
+    /// Takes the object at `at` from the device, and compares it with what was sent.
+    fn receive(
+        &mut self,
+        at: u64,
+        sent: &[u8],
+        received: &mut Received,
+        outcome: &mut StreamOutcome,
+    ) -> anyhow::Result<()> {
+        let mut buffer = self.next_object(sent.len())?;
+        // No byte is right before the device has brought it, whatever this memory held before.
+        let mut came: Vec<u8> = sent.iter().map(|byte| !byte).collect();
+        buffer.write(0, &came)?;
+        let (buffer, report) =
+            self.starter.carry(Request { at, buffer, direction: Direction::FromDevice })?;
+        buffer.read(0, &mut came)?;
+        received.take(at, sent, &came);
+        outcome.reasons.add_all(&report);
+        self.finish(at, buffer, &report, &mut outcome.read)
+    }
+
+    /// Allocates memory for an object, elsewhere than the one before.
+    fn next_object(&mut self, length: usize) -> anyhow::Result<Buffer> {
+        let buffer = self.machine.buffer(&BufferSpec { length: length as u64, ..self.object });
         buffer.context(
             "no memory for an object: give the machine more --memory, or take smaller objects with --object",
         )
     }
 
-    /// Adds up what an object took, and gives its bytes.
+    /// Adds up what an object took.
     fn finish(
         &mut self,
         at: u64,
         buffer: Buffer,
         report: &Report,
         figures: &mut Figures,
-        reasons: &mut Reasons,
-    ) -> anyhow::Result<u64> {
+    ) -> anyhow::Result<()> {
         let Report { length, moved, .. } = *report;
         ensure!(
             moved == length,
@@ -113,21 +125,40 @@ impl<'a> Passes<'a> {
             at + moved
         );
         figures.add(report);
-        report.explanation.iter().for_each(|explanation| reasons.add(explanation));
         self.progress.advance(length);
         self.before = Some(buffer);
-        Ok(length)
+        Ok(())
+    }
+
+    /// The bytes of the object at `at`.
+    fn file_bytes(&self, at: u64) -> anyhow::Result<Vec<u8>> {
+        let length = self.object.length.min(self.length - at);
+        let Ok(size) = usize::try_from(length) else { bail!("the object is larger than memory") };
+        let mut bytes = vec![0; size];
+        self.file
+            .read_exact_at(&mut bytes, at)
+            .with_context(|| format!("cannot read {length} bytes at byte {at:#x} of the file"))?;
+        Ok(bytes)
     }
 }
 
-/// Reads `length` bytes of a file at `at`.
-fn read_file<'b>(file: &File, at: u64, length: u64, into: &'b mut Vec<u8>) -> anyhow::Result<&'b [u8]> {
-    into.resize(usize::try_from(length).context("the object is larger than memory")?, 0);
-    file.read_exact_at(into, at)
-        .with_context(|| format!("cannot read {length} bytes at byte {at:#x} of the file"))?;
-    Ok(into)
+impl Received {
+    fn new() -> Self {
+        Received { digest: Sha256::new(), difference: None }
+    }
+
+    fn take(&mut self, at: u64, sent: &[u8], came: &[u8]) {
+        self.digest.update(came);
+        if self.difference.is_none() {
+            self.difference = Difference::find(at, sent, came);
+        }
+    }
+
+    fn back(self) -> Back {
+        Back { digest: self.digest.finalize().into(), difference: self.difference }
+    }
 }
 
-fn place(at: u64) -> String {
-    format!("the object at byte {at:#x}")
+fn place(way: &str, at: u64) -> String {
+    format!("{way}: the object at byte {at:#x}")
 }

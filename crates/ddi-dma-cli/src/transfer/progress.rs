@@ -1,5 +1,6 @@
 //! A progress bar, once a transfer takes longer than a second and somebody looks on.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -7,34 +8,40 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// How long nobody needs a bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Progress over so many bytes.
+/// Progress of all streams over so many bytes.
 pub(super) struct Progress {
     total: u64,
-    done: u64,
     started: Instant,
+    state: Mutex<State>,
+}
+
+struct State {
+    done: u64,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
     pub(super) fn new(total: u64) -> Self {
-        Progress { total, done: 0, started: Instant::now(), bar: None }
+        Progress { total, started: Instant::now(), state: Mutex::new(State { done: 0, bar: None }) }
     }
 
     /// Tells that `bytes` more are done.
-    pub(super) fn advance(&mut self, bytes: u64) {
-        self.done += bytes;
-        if self.bar.is_none() && self.started.elapsed() >= PATIENCE {
-            self.bar = Some(bar(self.total, self.started));
+    pub(super) fn advance(&self, bytes: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.done += bytes;
+        if state.bar.is_none() && self.started.elapsed() >= PATIENCE {
+            state.bar = Some(bar(self.total, self.started));
         }
-        if let Some(bar) = &self.bar {
-            bar.set_position(self.done);
+        if let Some(bar) = &state.bar {
+            bar.set_position(state.done);
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = &state.bar {
             bar.finish_and_clear();
         }
     }
