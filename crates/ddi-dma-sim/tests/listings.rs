@@ -21,6 +21,9 @@ mod example_8_1_xxstart;
 #[path = "../examples/example_8_2_burst_sizes.rs"]
 #[allow(dead_code, reason = "its main runs as an example")]
 mod example_8_2_burst_sizes;
+#[path = "../examples/example_8_3_iopb.rs"]
+#[allow(dead_code, reason = "its main runs as an example")]
+mod example_8_3_iopb;
 #[path = "../examples/example_8_4_sglist.rs"]
 #[allow(dead_code, reason = "its main runs as an example")]
 mod example_8_4_sglist;
@@ -30,6 +33,9 @@ mod example_8_5_xxintr;
 #[path = "../examples/example_8_6_detach.rs"]
 #[allow(dead_code, reason = "its main runs as an example")]
 mod example_8_6_detach;
+#[path = "../examples/example_9_3_mem_alloc.rs"]
+#[allow(dead_code, reason = "its main runs as an example")]
+mod example_9_3_mem_alloc;
 #[path = "../examples/example_sync_for_cpu.rs"]
 #[allow(dead_code, reason = "its main runs as an example")]
 mod example_sync_for_cpu;
@@ -134,6 +140,43 @@ fn example_8_2_burst_sizes() {
     disk.put(Register::Csr, csr::START_TRANSFER);
     machine.run();
     assert_eq!(disk.get(Register::Error), ErrorCode::BadBurst as u64);
+}
+
+#[test]
+fn example_8_3_iopb() {
+    everywhere(|machine, device| {
+        let bytes = pattern(200_003, 3);
+        let spec = BufferSpec::new(200_003).offset(33);
+        let mut xsp = example_8_3_iopb::XxState::attach(machine, device.name).expect("attached");
+        let buffer = buffer_of(machine, &spec, &bytes);
+        xsp.transfer(buffer, 11, Direction::ToDevice).expect("written");
+        assert_on_disk(machine, device.name, 11, &bytes);
+        let buffer = machine.buffer(&spec).expect("memory");
+        let read = xsp.transfer(buffer, 11, Direction::FromDevice).expect("read");
+        assert!(read.to_vec() == bytes, "{}", device.name);
+
+        // The device's answer comes through the block, too.
+        let buffer = machine.buffer(&BufferSpec::new(512)).expect("memory");
+        let refused =
+            xsp.transfer(buffer, u32::MAX, Direction::FromDevice).expect_err("behind the disk's end");
+        assert_eq!(refused.to_string(), "the device says 2");
+        xsp.detach();
+        drop(read);
+        assert_eq!(machine.memory().used(), 0, "{}: the block is free", device.name);
+    });
+}
+
+#[test]
+fn example_9_3_mem_alloc() {
+    everywhere(|machine, device| {
+        let bytes = pattern(100_001, 9);
+        let told = example_9_3_mem_alloc::write_through(machine, device.name, &bytes, 10_000);
+        let told = told.expect("written");
+        assert_on_disk(machine, device.name, 0, &bytes);
+        assert!(told.real_length >= 10_000 && told.address.is_multiple_of(1024), "{told:?}");
+        assert!(told.rounds > 1 && told.copied == 0, "{}: {told:?}", device.name);
+        assert_eq!(machine.memory().used(), 0, "{}: the memory is free", device.name);
+    });
 }
 
 #[test]

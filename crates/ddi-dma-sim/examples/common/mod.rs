@@ -1,6 +1,8 @@
 //! What the listings share: the device's side of a driver, which has little to do with DMA.
 #![allow(dead_code, reason = "each listing uses a part of it")]
 
+pub mod controller;
+
 use std::error::Error;
 use std::fmt;
 
@@ -50,6 +52,9 @@ pub fn program(disk: &Disk, list: &List<'_>, block: u64, direction: Direction) {
 }
 
 /// Lets the machine run until the device has done its request: what `cv_wait` is in a driver that sleeps.
+///
+/// A listing that passes an error on drops its transfer in flight. The framework then takes the memory away from the
+/// device, or keeps it from use.
 ///
 /// # Errors
 ///
