@@ -335,6 +335,20 @@ fn who_sleeps_for_memory_is_woken() {
 }
 
 #[test]
+fn nobody_waits_for_memory_that_nothing_would_give_back() {
+    let toy = Toy::plain();
+    let bus = toy.bus(0);
+    let handle = handle(&bus, &FAR);
+    drop(consistent(&handle, PAGE));
+    let callback = Callback::new(|_| Attempt::Done);
+    let (attr, waiting) = (AccessAttr::default(), Wait::Callback(&callback));
+    let error =
+        handle.alloc_memory((COPY_PAGES + 1) * PAGE, MemoryUse::Consistent, attr, waiting).unwrap_err();
+    assert!(matches!(error, MemError::NoResources(_)), "{error}");
+    assert_eq!(bus.stats().waits, 0);
+}
+
+#[test]
 fn memory_that_idle_handles_keep_for_copying_is_taken_back() {
     let toy = Toy::plain();
     let bus = toy.bus(COPY_PAGES * PAGE);
