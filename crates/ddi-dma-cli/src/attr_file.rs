@@ -125,26 +125,33 @@ fn set(attr: &mut DmaAttr, member: &'static str, value: &Value) -> Result<(), St
 fn long(member: &str, value: &Value) -> Result<u64, String> {
     match value {
         Value::Integer(number) => u64::try_from(*number).map_err(|_| {
-            format!("{member} {number} is negative: numbers above 2^63 - 1 are written as \"{number:#x}\"")
+            format!(
+                "{member} {number} is negative: write 0 or more; numbers above 2^63 - 1 are strings, such as \"{number:#x}\""
+            )
         }),
         Value::String(text) => number::parse(text).map_err(|error| format!("{member}: {error}")),
-        other => Err(format!("{member} is {}: write a number, or one as a string", with_article(other))),
+        other => {
+            Err(format!("{member} {other} is {}: write a number, or one as a string", with_article(other)))
+        }
     }
 }
 
 fn word(member: &str, value: &Value) -> Result<u32, String> {
     let number = long(member, value)?;
-    u32::try_from(number).map_err(|_| format!("{member} {number:#x} is too large: the member has 32 bits"))
+    u32::try_from(number).map_err(|_| {
+        format!("{member} {number:#x} is too large: the member has 32 bits, so at most 0xffffffff")
+    })
 }
 
 fn flags(value: &Value) -> Result<AttrFlags, String> {
+    let all = || FLAGS.map(|(name, _)| name).join(", ");
     let Value::Array(names) = value else {
-        return word("flags", value).map(AttrFlags::from_bits_retain);
+        let number = word("flags", value).map_err(|error| format!("{error}, or an array of {}", all()))?;
+        return Ok(AttrFlags::from_bits_retain(number));
     };
     names.iter().try_fold(AttrFlags::empty(), |sum, name| {
         let known = FLAGS.iter().find(|(known, _)| name.as_str() == Some(known));
-        let names: Vec<&str> = FLAGS.iter().map(|(known, _)| *known).collect();
-        let flag = known.ok_or_else(|| format!("flags: {name} is unknown: flags are {}", names.join(", ")));
+        let flag = known.ok_or_else(|| format!("flags: {name} is unknown: flags are {}", all()));
         flag.map(|(_, flag)| sum | *flag)
     })
 }
@@ -177,7 +184,7 @@ mod tests {
         let seg = &file.unfit[3];
         assert_eq!(
             seg.message,
-            "seg -1 is negative: numbers above 2^63 - 1 are written as \"0xffffffffffffffff\""
+            "seg -1 is negative: write 0 or more; numbers above 2^63 - 1 are strings, such as \"0xffffffffffffffff\""
         );
         assert_eq!(file.attr, DmaAttr::UNRESTRICTED);
     }

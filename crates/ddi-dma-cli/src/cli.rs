@@ -44,7 +44,7 @@ pub(crate) enum Command {
 /// With several FILEs, or with --parallel, each stream has a device and a handle of its own; the bus with its copy
 /// buffer and its map space is one for all.
 #[derive(Debug, Args)]
-#[command(after_help = TRANSFER_EXAMPLES)]
+#[command(after_help = TRANSFER_EXAMPLES, allow_negative_numbers = true)]
 pub(crate) struct TransferArgs {
     /// The files to transfer, one a stream
     #[arg(value_name = "FILE", required_unless_present = "list_devices")]
@@ -59,8 +59,8 @@ pub(crate) struct TransferArgs {
     pub(crate) list_devices: bool,
 
     /// Streams at once, at most 256; where there are fewer FILEs, some are transferred by several streams
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), default_value = "1")]
-    pub(crate) parallel: u16,
+    #[arg(long, value_name = "N", value_parser = streams, default_value = "1")]
+    pub(crate) parallel: usize,
 
     /// What a bind does where a resource is short [default: sleep with --parallel, else dontwait]
     #[arg(long, value_name = "WAY")]
@@ -143,7 +143,7 @@ Exit status: 0 only where what came back is what was sent, in all streams.";
 /// The object's addresses are bus addresses: the nexus of this command adds no limits of its own. Copied bytes are
 /// given a place in memory that the engine reaches and the object does not have.
 #[derive(Debug, Args)]
-#[command(after_help = PLAN_EXAMPLES)]
+#[command(after_help = PLAN_EXAMPLES, allow_negative_numbers = true)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) source: OptionalSource,
@@ -194,7 +194,7 @@ pub(crate) struct PlanArgs {
     pub(crate) json: bool,
 
     /// Most lines of the table; 0 shows all
-    #[arg(long, value_name = "LINES", default_value = "200")]
+    #[arg(long, value_name = "LINES", value_parser = rows, default_value = "200")]
     pub(crate) rows: usize,
 }
 
@@ -393,6 +393,17 @@ impl std::str::FromStr for LayoutChoice {
             file => LayoutChoice::File(file.into()),
         })
     }
+}
+
+/// Most streams at once.
+const STREAMS_MOST: u64 = 256;
+
+fn streams(text: &str) -> Result<usize, String> {
+    number::count(text, 1, STREAMS_MOST).map(|streams| streams as usize)
+}
+
+fn rows(text: &str) -> Result<usize, String> {
+    number::count(text, 0, u64::from(u32::MAX)).map(|rows| rows as usize)
 }
 
 /// How an object is bound.

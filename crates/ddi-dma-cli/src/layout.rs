@@ -33,7 +33,7 @@ impl Ground {
         let pages = self.pages_for(offset, length)?;
         ensure!(
             pages <= MOST_PAGES,
-            "{pages} scattered pages are too many, {MOST_PAGES} the most: use --layout contiguous, or a layout file"
+            "--length {length}: {pages} scattered pages are too many, {MOST_PAGES} the most: use --layout contiguous, or a layout file"
         );
         let frames = self.memory / self.page_size;
         let mut random = Random::new(self.seed);
@@ -62,7 +62,9 @@ impl Ground {
         let end = (offset % page_size).checked_add(length).filter(|end| *end <= memory - memory % page_size);
         match end {
             Some(end) => Ok(end.div_ceil(page_size)),
-            None => bail!("{length} bytes do not fit into {memory} bytes of memory: give more with --memory"),
+            None => bail!(
+                "{length} bytes do not fit into {memory} bytes of memory: give more with --memory, or fewer with --length"
+            ),
         }
     }
 }
@@ -94,15 +96,17 @@ fn extent(line: &str, page_size: u64) -> anyhow::Result<Extent> {
     let extent = match words[..] {
         [frame] => match frame.checked_mul(page_size) {
             Some(address) => Extent { address, size: page_size },
-            None => bail!("page frame {frame:#x} lies above address 2^64 - 1"),
+            None => bail!(
+                "page frame {frame:#x} lies above address 2^64 - 1: write the address divided by {page_size}"
+            ),
         },
         [address, size] => Extent { address, size },
         _ => bail!("`{line}`: write \"ADDRESS LENGTH\" or a page frame number"),
     };
-    ensure!(extent.size > 0, "`{line}`: the extent has no bytes");
+    ensure!(extent.size > 0, "`{line}`: the extent has no bytes: give it a LENGTH of at least 1");
     ensure!(
         extent.address.checked_add(extent.size - 1).is_some(),
-        "`{line}`: the extent passes the end of the address space"
+        "`{line}`: the extent passes the end of the address space: give it a smaller LENGTH"
     );
     Ok(extent)
 }
@@ -112,9 +116,10 @@ pub(crate) fn cut(extents: Vec<Extent>, mut skip: u64, length: Option<u64>) -> a
     let total = extents.iter().try_fold(0u64, |sum, extent| sum.checked_add(extent.size));
     let total = total.context("the extents have more than 2^64 - 1 bytes together")?;
     let mut left = length.unwrap_or(total.saturating_sub(skip));
+    ensure!(skip <= total, "--offset {skip} is behind the layout's end: it has {total} bytes");
     ensure!(
         skip.checked_add(left).is_some_and(|end| end <= total),
-        "{left} bytes from offset {skip} are more than the layout has, {total} bytes"
+        "--length {left} from --offset {skip} is more than the layout has: {total} bytes"
     );
     let mut object = Vec::new();
     for Extent { address, size } in extents {

@@ -5,6 +5,9 @@
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no number: write 65536, 0x10000 or 64K");
     let plain = text.trim().replace('_', "");
+    if plain.starts_with('-') {
+        return Err(format!("`{text}` is negative: write 0 or more, as 65536, 0x10000 or 64K"));
+    }
     if let Some(hex) = plain.strip_prefix("0x").or_else(|| plain.strip_prefix("0X")) {
         let digits = !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit());
         let value = digits.then(|| u64::from_str_radix(hex, 16).ok());
@@ -25,6 +28,15 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     }
     let value: u64 = digits.parse().map_err(|_| too_large(text))?;
     value.checked_mul(1 << shift).ok_or_else(|| too_large(text))
+}
+
+/// Reads a number of things in `least..=most`, for the command line.
+pub(crate) fn count(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let number = parse(text)?;
+    if (least..=most).contains(&number) {
+        return Ok(number);
+    }
+    Err(format!("{number} is not in {least}..={most}"))
 }
 
 /// Writes a number with commas between its thousands.
@@ -66,9 +78,10 @@ mod tests {
 
     #[test]
     fn what_is_no_number() {
-        for text in ["", "K", "0x", "0x+1", "-1", "1.5K", "12 apples", "64Q"] {
+        for text in ["", "K", "0x", "0x+1", "1.5K", "12 apples", "64Q"] {
             assert!(parse(text).is_err_and(|error| error.contains("no number")), "{text}");
         }
+        assert!(parse("-1").is_err_and(|error| error.starts_with("`-1` is negative")));
         for text in ["18446744073709551616", "0x10000000000000000", "16777216T"] {
             assert!(parse(text).is_err_and(|error| error.contains("too large")), "{text}");
         }

@@ -76,7 +76,10 @@ fn a_wrong_structure_says_what_was_probably_meant() {
     );
     assert!(note("align").ends_with("it looks like a mask, and align is a number of bytes: 0x200"));
     assert_eq!(note("sgllen"), "sgllen is 0: it must be at least 1");
-    assert_eq!(note("minxfer"), "minxfer 0x100000000 is too large: the member has 32 bits");
+    assert_eq!(
+        note("minxfer"),
+        "minxfer 0x100000000 is too large: the member has 32 bits, so at most 0xffffffff"
+    );
     assert_eq!(
         *member(&report, "seg"),
         json!({"member": "seg", "value": null, "verdict": "ok", "notes": []})

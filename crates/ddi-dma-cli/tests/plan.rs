@@ -76,7 +76,7 @@ fn extents_of_a_file_are_cut_by_offset_and_length() {
     assert_eq!(*cookies, json!([[0x1600, 0x200, false], [0x9000, 4096, false]]));
     plan(&["--device", "pci64-disk", "--layout", layout, "--length", "1M"])
         .code(1)
-        .stderr(contains("1048576 bytes from offset 0 are more than the layout has, 18432 bytes"));
+        .stderr(contains("--length 1048576 from --offset 0 is more than the layout has: 18432 bytes"));
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn a_disk_in_a_directory_that_is_not_there() {
     let nowhere = directory.path().join("nowhere");
     transfer(&path, &["--device", "pci64-disk", "--scratch", nowhere.to_str().unwrap()])
         .code(1)
-        .stderr(contains("cannot build the machine"));
+        .stderr(contains("--scratch").and(contains("name one that exists")));
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn member_of(error: &AttrError) -> &'static str {
 }
 
 /// An error, with what was probably meant.
-fn explain(error: &AttrError) -> String {
+pub(crate) fn explain(error: &AttrError) -> String {
     match error {
         AttrError::NotAMask { member: member @ ("count_max" | "seg"), value } if value.is_power_of_two() => {
             format!(
@@ -116,8 +116,27 @@ fn explain(error: &AttrError) -> String {
         AttrError::NotAPowerOfTwo { member: member @ ("align" | "minxfer"), value: 0 } => {
             format!("{error}; an engine that does not care has {member} 1")
         }
+        AttrError::NotAMask { value, .. } => {
+            let bits = u64::BITS - value.leading_zeros();
+            format!(
+                "{error}; the masks next to it are {:#x} and {:#x}",
+                mask(bits.saturating_sub(1)),
+                mask(bits)
+            )
+        }
+        AttrError::NotAPowerOfTwo { value, .. } => {
+            format!("{error}; the one below it is {:#x}", 1u64 << value.checked_ilog2().unwrap_or(0))
+        }
+        AttrError::MaxxferBelowGranular { .. } => format!("{error}; raise maxxfer or lower granular"),
+        AttrError::MinxferAbove { member, .. } => format!("{error}; lower minxfer or raise {member}"),
+        AttrError::NoRoom { .. } => format!("{error}; lower align or widen addr_lo..=addr_hi"),
         other => other.to_string(),
     }
+}
+
+/// So many low bits.
+fn mask(bits: u32) -> u64 {
+    1u64.checked_shl(bits).map_or(u64::MAX, |boundary| boundary - 1)
 }
 
 /// A member's value, whatever its type.

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use ddi_dma::plan::Plan;
 use serde::Serialize;
 use serde_json::Value;
@@ -35,6 +35,7 @@ pub(crate) fn run(source: &Path) -> anyhow::Result<Outcome> {
     } else {
         let name = source.display().to_string();
         let file = File::open(source).with_context(|| format!("cannot open {name}"))?;
+        ensure!(!source.is_dir(), "{name} is a directory: give a file with a case a line");
         (name, Box::new(BufReader::with_capacity(1 << 16, file)))
     };
     let mut output = BufWriter::with_capacity(1 << 16, io::stdout().lock());
@@ -64,7 +65,9 @@ fn answer_all(mut input: impl BufRead, output: &mut impl Write, name: &str) -> a
     loop {
         text.clear();
         line += 1;
-        if input.read_until(b'\n', &mut text).with_context(|| format!("{name}, line {line}"))? == 0 {
+        if input.read_until(b'\n', &mut text).with_context(|| format!("cannot read {name}, line {line}"))?
+            == 0
+        {
             return Ok(count);
         }
         if text.trim_ascii().is_empty() {

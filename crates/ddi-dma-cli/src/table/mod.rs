@@ -10,6 +10,7 @@ use ddi_dma::{BindFlags, DmaAttr, Extent, View};
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::check;
 use crate::cli::{self, Format, LayoutChoice, PlanArgs};
 use crate::layout::{self, Ground};
 use crate::number::grouped;
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
     let mut plan = Plan::new();
     let mut output = io::BufWriter::new(io::stdout().lock());
     let planned = match Engine::new(&attr) {
-        Err(error) => Err((BindResult::BadAttr, format!("{device}: {error}"))),
+        Err(error) => Err((BindResult::BadAttr, check::explain(&error))),
         Ok(engine) => plan_placed(&mut plan, view, &engine, terms, || vacancy(&attr, &object, args))
             .map(|result| (engine, result))
             .map_err(|refusal| (refusal.result(), refusal.to_string())),
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
         Ok(planned) => planned,
         Err((result, reason)) => {
             if args.format() == Format::Text {
-                bail!(reason);
+                bail!("{}, {}: {reason}", device, counted(length, "byte"));
             }
             let refused = Refused { result, device: &device, length, reason: &reason };
             print_json(&mut output, &refused)?;
@@ -108,7 +109,7 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
 fn terms(args: &PlanArgs) -> anyhow::Result<Terms> {
     let flags = cli::bind_flags(&args.flags);
     if flags.contains(BindFlags::CONSISTENT | BindFlags::STREAMING) {
-        bail!("{}", ddi_dma::BindErrorKind::Flags);
+        bail!("--flags: {}", ddi_dma::BindErrorKind::Flags);
     }
     let partial = flags.contains(BindFlags::PARTIAL);
     let one_list = flags.contains(BindFlags::ONE_LIST);
@@ -145,7 +146,9 @@ fn object(args: &PlanArgs) -> anyhow::Result<Vec<Extent>> {
             let start = address.checked_add(args.offset);
             match start.filter(|start| start.checked_add(size.saturating_sub(1)).is_some()) {
                 Some(address) => Ok(vec![Extent { address, size }]),
-                None => bail!("{size} bytes at {address:#x} pass the end of the address space"),
+                None => bail!(
+                    "--length {size} at --address {address:#x} passes the end of the address space: take a lower address"
+                ),
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::thread;
 
 use anyhow::{Context, anyhow};
+use ddi_dma::plan::TooBig;
 use ddi_dma::{BindErrorKind, BindFlags, Bus, Direction, Resource, Wait};
 use ddi_dma_sim::{
     AttachError, Buffer, DiskDriver, EtherDriver, EtherErrorKind, Explain, Interrupt, Machine, Report,
@@ -33,6 +34,8 @@ pub(super) struct Refused {
 pub(super) enum Cause {
     /// This is short.
     Shortage(Resource),
+    /// The object is too big for what there is in all.
+    TooBig,
     /// Anything else.
     Other,
 }
@@ -148,6 +151,7 @@ fn frame(length: u64, moved: u64) -> Report {
 fn cause(kind: &BindErrorKind) -> Cause {
     match kind {
         BindErrorKind::NoResources(shortage) => Cause::Shortage(shortage.resource),
+        BindErrorKind::TooBig(TooBig::Room { .. } | TooBig::Granule { .. }) => Cause::TooBig,
         _ => Cause::Other,
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &TransferArgs) -> anyhow::Result<Outcome> {
 
 /// Does all that the arguments ask for. An error is one of them all; what a stream meets is in its outcome.
 fn there_and_back(device: Model, args: &TransferArgs, transferred: &mut Transferred) -> anyhow::Result<()> {
-    let streams = usize::from(args.parallel);
+    let streams = args.parallel;
     let setup = Setup::new(args, device, streams)?;
     let jobs = streams::jobs(&args.files, streams);
     let lengths = jobs.iter().filter_map(|job| job.length.as_ref().ok());

@@ -18,6 +18,9 @@ const MEDIUM_IN_MEMORY: u64 = 64 << 20;
 /// Bytes that the machine keeps for copy buffers below 16 MiB, at the most.
 const POOL_MOST: u64 = 8 << 20;
 
+/// Bytes of memory that machines have, at the most.
+const MEMORY_MOST: u64 = 1 << 60;
+
 /// Most bytes of an object on a disk, and of a frame, where nothing else was said.
 const OBJECT: u64 = 4 << 20;
 const FRAME: u64 = 1500;
@@ -49,6 +52,18 @@ impl<'a> Setup<'a> {
             (Some(cli::PageSize::Kib8), _) | (None, NexusKind::Sbus) => PageSize::Kib8,
             (Some(cli::PageSize::Kib4), _) | (None, NexusKind::Isa | NexusKind::Pci) => PageSize::Kib4,
         };
+        ensure!(
+            args.memory <= MEMORY_MOST,
+            "--memory {} is more than a machine can have: give at most {MEMORY_MOST}",
+            args.memory
+        );
+        if let Some(scratch) = &args.scratch {
+            ensure!(
+                scratch.is_dir(),
+                "--scratch {}: there is no such directory: name one that exists",
+                scratch.display()
+            );
+        }
         let (offset, page) = (args.offset, page_size.bytes());
         ensure!(offset < page, "--offset {offset} is not inside the first page: it must be below {page}");
         let object = BufferSpec::new(object_size(args, model, streams)?).offset(offset);
@@ -77,10 +92,9 @@ impl<'a> Setup<'a> {
             Backing::File(args.scratch.clone().unwrap_or_else(std::env::temp_dir))
         };
         let page = self.page_size.bytes();
-        let copy_buffer = args
-            .copy_buffer
-            .checked_next_multiple_of(page)
-            .with_context(|| format!("--copy-buffer {} is larger than any memory", args.copy_buffer))?;
+        let copy_buffer = args.copy_buffer.checked_next_multiple_of(page).with_context(|| {
+            format!("--copy-buffer {} is larger than any memory: give less", args.copy_buffer)
+        })?;
         let config = MachineConfig {
             seed: args.seed,
             page_size: self.page_size,
@@ -105,7 +119,10 @@ fn object_size(args: &TransferArgs, model: Model, streams: usize) -> anyhow::Res
     let asked = args.object.unwrap_or(usual);
     match model {
         Model::Disk(_) => {
-            ensure!(asked >= SECTOR, "--object {asked} is less than a sector of {SECTOR} bytes")
+            ensure!(
+                asked >= SECTOR,
+                "--object {asked} is less than a sector of {SECTOR} bytes: give at least that many"
+            )
         }
         Model::Ether(spec) => ensure!(
             (1..=FRAME_MOST).contains(&asked),

@@ -105,6 +105,7 @@ fn advise(refused: Refused) -> anyhow::Error {
         Cause::Shortage(_) => {
             anyhow!("{error}: give more with --copy-buffer or --memory, or wait with --wait sleep")
         }
+        Cause::TooBig => anyhow!("{error}: give more with --copy-buffer"),
         Cause::Other => error,
     }
 }
