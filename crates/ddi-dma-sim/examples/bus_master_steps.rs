@@ -110,7 +110,12 @@ impl<'m> Driver<'m> {
     }
 }
 
-fn main() -> Result<(), Failure> {
+/// Runs it.
+///
+/// # Errors
+///
+/// Something failed.
+pub fn main() -> Result<(), Failure> {
     let machine = Machine::new(MachineConfig::default())?;
     let process = UserSpace::new(&machine, 1 << 30);
     let address = process.map(3_000_000, Protection::ReadWrite)?;

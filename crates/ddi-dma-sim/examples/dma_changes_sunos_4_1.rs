@@ -105,7 +105,12 @@ fn start(disk: &Disk, address: u64, count: u64, direction: Direction) {
     disk.put(Register::Csr, csr::ENABLE_INTERRUPTS | csr::START_TRANSFER | way);
 }
 
-fn main() -> Result<(), Failure> {
+/// Runs it.
+///
+/// # Errors
+///
+/// Something failed.
+pub fn main() -> Result<(), Failure> {
     let machine = Machine::new(MachineConfig::sparc())?;
     let buffer = machine.buffer(&BufferSpec::new(0x1_0000))?;
     let buffer = move_buffer(&machine, "sbus-disk", buffer, Direction::ToDevice)?;

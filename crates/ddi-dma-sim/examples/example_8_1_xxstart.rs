@@ -238,7 +238,12 @@ pub fn compete(
     Ok(Competition { attempt, read, callbacks: bus.stats().callbacks })
 }
 
-fn main() -> Result<(), Failure> {
+/// Runs it.
+///
+/// # Errors
+///
+/// Something failed.
+pub fn main() -> Result<(), Failure> {
     let machine = Machine::new(MachineConfig::default())?;
     let bus = Bus::new(
         machine.nexus(NexusKind::Isa),

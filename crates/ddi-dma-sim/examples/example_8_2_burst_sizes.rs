@@ -40,7 +40,12 @@ pub fn write_in_bursts(machine: &Machine, name: &str, buffer: Buffer) -> Result<
     Ok((buffer, bytes))
 }
 
-fn main() -> Result<(), Failure> {
+/// Runs it.
+///
+/// # Errors
+///
+/// Something failed.
+pub fn main() -> Result<(), Failure> {
     let machine = Machine::new(MachineConfig::sparc())?;
     let buffer = machine.buffer(&BufferSpec::new(100_000))?;
     let (buffer, bytes) = write_in_bursts(&machine, "sbus-disk", buffer)?;

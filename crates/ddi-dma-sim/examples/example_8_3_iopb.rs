@@ -122,7 +122,12 @@ impl<'m> XxState<'m> {
     }
 }
 
-fn main() -> Result<(), Failure> {
+/// Runs it.
+///
+/// # Errors
+///
+/// Something failed.
+pub fn main() -> Result<(), Failure> {
     let machine = Machine::new(MachineConfig::default())?;
     let mut xsp = XxState::attach(&machine, "isa-disk")?;
     let length = xsp.iopb_array.length();

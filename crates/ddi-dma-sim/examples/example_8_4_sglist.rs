@@ -115,7 +115,12 @@ pub fn write(machine: &Machine, name: &str, bp: Buffer, block: u64) -> Result<(B
     xsp.finish()
 }
 
-fn main() -> Result<(), Failure> {
+/// Runs it.
+///
+/// # Errors
+///
+/// Something failed.
+pub fn main() -> Result<(), Failure> {
     let machine = Machine::new(MachineConfig::default())?;
     // 100 pages, each elsewhere, all within the engine's reach: 100 cookies for a list of 17.
     let buffer = machine.buffer(&BufferSpec::new(100 * 4096).placement(Placement::BELOW_16M))?;

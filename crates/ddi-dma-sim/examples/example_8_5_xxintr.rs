@@ -155,7 +155,12 @@ pub fn read_all(machine: &Machine, name: &str, buffers: Vec<(Buffer, u64)>) -> R
     }
 }
 
-fn main() -> Result<(), Failure> {
+/// Runs it.
+///
+/// # Errors
+///
+/// Something failed.
+pub fn main() -> Result<(), Failure> {
     let machine = Machine::new(MachineConfig::default())?;
     let buffers = (0..3).map(|n| Ok((machine.buffer(&BufferSpec::new(50_000))?, n * 100)));
     let served = read_all(&machine, "pci-disk", buffers.collect::<Result<_, Failure>>()?)?;

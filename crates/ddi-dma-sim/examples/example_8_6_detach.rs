@@ -251,7 +251,12 @@ pub fn hold(device: &Device, disk: &Disk, bp: Buffer) -> Result<Binding<Buffer>,
     Ok(bind((handle, bp), Wait::DontWait).map_err(|(kind, _)| kind)?)
 }
 
-fn main() -> Result<(), Failure> {
+/// Runs it.
+///
+/// # Errors
+///
+/// Something failed.
+pub fn main() -> Result<(), Failure> {
     let machine = Machine::new(MachineConfig::default())?;
     let bus = Bus::new(
         machine.nexus(NexusKind::Isa),

@@ -77,7 +77,12 @@ fn start(disk: &Disk, block: u64, address: u64, count: u64) {
     disk.put(Register::Csr, csr::ENABLE_INTERRUPTS | csr::START_TRANSFER);
 }
 
-fn main() -> Result<(), Failure> {
+/// Runs it.
+///
+/// # Errors
+///
+/// Something failed.
+pub fn main() -> Result<(), Failure> {
     let machine = Machine::new(MachineConfig::default())?;
     let Told { real_length, address, rounds, .. } =
         write_through(&machine, "isa-disk", &[0x5A; 100_000], 10_000)?;

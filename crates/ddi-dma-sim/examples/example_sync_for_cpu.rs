@@ -62,7 +62,12 @@ fn transfer(
     Ok(())
 }
 
-fn main() -> Result<(), Failure> {
+/// Runs it.
+///
+/// # Errors
+///
+/// Something failed.
+pub fn main() -> Result<(), Failure> {
     for (name, config) in [("isa-disk", MachineConfig::default()), ("sbus-disk", MachineConfig::sparc())] {
         let machine = Machine::new(config)?;
         let (_, rounds) = increment(&machine, name, machine.buffer(&BufferSpec::new(8192))?, 0x1_0000)?;

@@ -7,44 +7,34 @@
 mod common;
 
 #[path = "../examples/bus_master_steps.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod bus_master_steps;
 #[path = "../examples/dma_changes_sunos_4_1.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod dma_changes_sunos_4_1;
 #[path = "../examples/dma_changes_sunos_5_7.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod dma_changes_sunos_5_7;
 #[path = "../examples/example_8_1_xxstart.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod example_8_1_xxstart;
 #[path = "../examples/example_8_2_burst_sizes.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod example_8_2_burst_sizes;
 #[path = "../examples/example_8_3_iopb.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod example_8_3_iopb;
 #[path = "../examples/example_8_4_sglist.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod example_8_4_sglist;
 #[path = "../examples/example_8_5_xxintr.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod example_8_5_xxintr;
 #[path = "../examples/example_8_6_detach.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod example_8_6_detach;
 #[path = "../examples/example_9_3_mem_alloc.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod example_9_3_mem_alloc;
 #[path = "../examples/example_sync_for_cpu.rs"]
-#[allow(dead_code, reason = "its main runs as an example")]
 mod example_sync_for_cpu;
 
+use std::error::Error;
 use std::sync::Arc;
 use std::thread;
 
 use common::pattern;
-use ddi_dma::{AddressSpace, Attempt, Bus, BusConfig, Direction, Wait};
+use ddi_dma::{AddressSpace, Attempt, Buf, Bus, BusConfig, Direction, Wait};
 use ddi_dma_sim::{
     Buffer, BufferSpec, DEVICES, DeviceSpec, ErrorCode, ISA_SG_DISK_ATTR, Iommu, Machine, MachineConfig,
     NexusKind, Placement, Protection, Register, SbusConfig, UserSpace, csr,
@@ -107,6 +97,30 @@ fn assert_on_disk(machine: &Machine, name: &str, block: u64, bytes: &[u8]) {
 }
 
 #[test]
+fn every_example_runs() {
+    type Main = fn() -> Result<(), Box<dyn Error>>;
+    let examples: [(&str, Main); 11] = [
+        ("bus_master_steps", bus_master_steps::main),
+        ("dma_changes_sunos_4_1", dma_changes_sunos_4_1::main),
+        ("dma_changes_sunos_5_7", dma_changes_sunos_5_7::main),
+        ("example_8_1_xxstart", example_8_1_xxstart::main),
+        ("example_8_2_burst_sizes", example_8_2_burst_sizes::main),
+        ("example_8_3_iopb", example_8_3_iopb::main),
+        ("example_8_4_sglist", example_8_4_sglist::main),
+        ("example_8_5_xxintr", example_8_5_xxintr::main),
+        ("example_8_6_detach", example_8_6_detach::main),
+        ("example_9_3_mem_alloc", example_9_3_mem_alloc::main),
+        ("example_sync_for_cpu", example_sync_for_cpu::main),
+    ];
+    for (name, main) in examples {
+        main().unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    let all = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).expect("examples");
+    let files = all.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_file())).count();
+    assert_eq!(files, examples.len(), "an example is not tested");
+}
+
+#[test]
 fn example_8_1_xxstart() {
     short_of_resources(|machine, bus, disks, placement| {
         let bytes = [pattern(SIXTEEN_PAGES, 1), pattern(SIXTEEN_PAGES, 1)];
@@ -121,6 +135,48 @@ fn example_8_1_xxstart() {
         for (read, bytes) in told.read.iter().zip(&bytes) {
             assert!(read.to_vec() == *bytes, "{disks:?}: the disk's bytes are in the buffer");
         }
+    });
+}
+
+/// Two drivers on two processors, each with transfers of its own, over a copy buffer that serves one at a time: each gets
+/// its turn, and reads what is its own.
+#[test]
+fn example_8_1_on_two_processors() {
+    let machine = Machine::new(MachineConfig::default()).expect("a sound machine");
+    let limit = BusConfig { copy_buffer_limit: 0x1000, ..BusConfig::default() };
+    let bus = Bus::new(machine.nexus(NexusKind::Isa), limit);
+    let spec = BufferSpec::new(0x1000).placement(Placement::ABOVE_16M);
+    let (disk, device) = (machine.device("isa-disk").expect("a disk"), bus.device("holder"));
+    let held = example_8_6_detach::hold(&device, disk, machine.buffer(&spec).expect("memory"));
+    let held = held.expect("the whole copy buffer");
+    thread::scope(|scope| {
+        for name in ["isa-disk", "isa-sg-disk"] {
+            let (machine, bus) = (&machine, &bus);
+            scope.spawn(move || {
+                let driver = example_8_1_xxstart::Driver::attach(machine, bus, name).expect("attached");
+                let disk = machine.device(name).expect("a disk");
+                let mut bp = machine.buffer(&spec).expect("memory");
+                for round in 0..1000 {
+                    let bytes = pattern(0x1000, round);
+                    put_on_disk(machine, name, 0, &bytes);
+                    driver.strategy(bp, 0, Direction::FromDevice).expect("not busy");
+                    bp = loop {
+                        thread::yield_now();
+                        disk.step();
+                        driver.intr();
+                        if let Some(read) = driver.ended() {
+                            break read.expect("read");
+                        }
+                    };
+                    assert!(bp.to_vec() == bytes, "{name}, round {round}");
+                }
+            });
+        }
+        // Both stand in the queue when the race begins.
+        while bus.stats().waits < 2 {
+            thread::yield_now();
+        }
+        drop(held);
     });
 }
 
@@ -337,19 +393,25 @@ fn dma_changes_sunos_5_7() {
     everywhere(|machine, device| {
         let config = BusConfig { copy_buffer_limit: 0x4000, ..BusConfig::default() };
         let bytes = pattern(300_001, 57);
-        let spec = BufferSpec::new(300_001).offset(9);
-        let buffer = buffer_of(machine, &spec, &bytes);
-        let moved = |buffer, direction| {
-            let moved = dma_changes_sunos_5_7::move_buffer(machine, device.name, config, buffer, direction);
-            moved.expect("moved")
+        let process = UserSpace::new(machine, 0);
+        let space: Arc<dyn AddressSpace> = process.clone();
+        let address = process.map(300_010, Protection::ReadWrite).expect("room") + 9;
+        process.write(address, &bytes).expect("mapped");
+        let moved = |direction| {
+            let buf = Buf::lock(&space, address, 300_001, direction).expect("locked");
+            let moved = dma_changes_sunos_5_7::move_object(machine, device.name, config, buf, direction);
+            moved.expect("moved").1
         };
-        let (_, windows) = moved(buffer, Direction::ToDevice);
+        let windows = moved(Direction::ToDevice);
         assert_on_disk(machine, device.name, 0, &bytes);
         if device.nexus == NexusKind::Isa {
             assert!(windows > 1, "{}: the window slides", device.name);
         }
-        let (buffer, _) = moved(machine.buffer(&spec).expect("memory"), Direction::FromDevice);
-        assert!(buffer.to_vec() == bytes, "{}", device.name);
+        process.write(address, &vec![0x77; bytes.len()]).expect("mapped");
+        moved(Direction::FromDevice);
+        let mut there = vec![0; bytes.len()];
+        process.read(address, &mut there).expect("mapped");
+        assert!(there == bytes, "{}", device.name);
     });
 }
 
