@@ -167,7 +167,7 @@ impl XxState {
         let mut busy = self.lock();
         match replace(&mut *busy, Busy::Starting(Called::Once)) {
             Busy::Pending(handle, command) => Ok((handle, command)),
-            // Somebody is at it on another processor, and may just have found too little: he must look again.
+            // Somebody is at it on another processor, and may just have found too little: it looks again.
             Busy::Starting(_) => {
                 *busy = Busy::Starting(Called::Again);
                 Err(Attempt::Runout)
@@ -184,16 +184,15 @@ impl XxState {
     /// Gives the engine the object's one list. Under the lock, so that the interrupt finds the transfer.
     fn run(&self, mut flight: InFlight<Buffer>, block: u64, direction: Direction) {
         let mut busy = self.lock();
-        *busy = match flight.window(0).map(|window| window.list(0)) {
-            Ok(Some(list)) => {
-                program(&self.disk, &list, block, direction);
-                Busy::Running(flight)
-            }
-            _ => {
-                let (handle, _) = flight.complete().unbind();
-                Busy::Ended(handle, Err(RequestError("the object has no list".into())))
-            }
-        };
+        if let Ok(Some(list)) = flight.window(0).map(|window| window.list(0)) {
+            program(&self.disk, &list, block, direction);
+            *busy = Busy::Running(flight);
+            return;
+        }
+        // Unbinding calls who waits: not under the lock.
+        drop(busy);
+        let (handle, _) = flight.complete().unbind();
+        *self.lock() = Busy::Ended(handle, Err(RequestError("the object has no list".into())));
     }
 
     fn lock(&self) -> MutexGuard<'_, Busy> {

@@ -11,7 +11,9 @@ use ddi_dma_sim::{Buffer, BufferSpec, Machine, MachineConfig, Register};
 /// What this driver likes, the best first.
 const BEST_BURST_SIZES: [BurstSizes; 4] = [BurstSizes::B32, BurstSizes::B4, BurstSizes::B2, BurstSizes::B1];
 
-/// Writes a buffer to the start of a disk that has a burst register. Returns the buffer and the bytes of a burst.
+/// Writes a buffer to the start of a disk. Returns the buffer and the bytes of a burst.
+///
+/// Where the device has no burst register, what is written to it is lost.
 ///
 /// # Errors
 ///
