@@ -9,11 +9,13 @@ use std::thread;
 
 use common::{machine, pattern};
 use ddi_dma::{
-    AddressRange, AddressSpace, BindFlags, Buf, BufKind, BusConfig, Direction, DmaObject, Errno, Extent,
-    IosetupError, Iovec, IovecList, LockError, PageList, RangeError, UmemError, UmemFlags, View, umem_lock,
+    AddressRange, AddressSpace, BindErrorKind, BindFlags, Buf, BufKind, BusConfig, Direction, DmaObject,
+    Errno, Extent, IosetupError, Iovec, IovecList, LockError, PageList, RangeError, UmemError, UmemFlags,
+    View, umem_lock,
 };
 use ddi_dma_sim::{
-    DEVICES, DiskDriver, Iommu, Machine, MachineConfig, MappedFile, Memory, PageSize, Protection, UserSpace,
+    DEVICES, DiskDriver, Iommu, Machine, MachineConfig, MappedFile, Memory, PageSize, Protection,
+    TransferErrorKind, UserSpace,
 };
 
 const PAGE: u64 = 4096;
@@ -178,6 +180,29 @@ fn iosetup_refuses_what_is_not_locked() {
     let buf = cookie.iosetup(PAGE + 1, PAGE - 1, Direction::ToDevice).expect("inside");
     assert_eq!(buf.kind(), BufKind::Shadow { address: address + PAGE + 1 });
     assert_eq!((buf.bcount(), buf.address()), (PAGE - 1, Some(address + PAGE + 1)));
+}
+
+#[test]
+fn what_is_locked_for_reading_is_not_bound_to_be_written() {
+    let machine = machine(16, PageSize::Kib4, Iommu::Off);
+    let process = UserSpace::new(&machine, u64::MAX);
+    let address = process.map(PAGE, Protection::ReadOnly).expect("room");
+    let space = space(&process);
+    let iovec = Iovec { base: address, length: 512 };
+    let buf = Buf::lock(&space, address, 512, Direction::ToDevice).expect("mapped");
+    refuses_reads(&machine, umem_lock(&space, address, PAGE, UmemFlags::READ).expect("mapped"));
+    refuses_reads(&machine, AddressRange::lock(&space, address, 512, UmemFlags::READ).expect("mapped"));
+    refuses_reads(&machine, IovecList::lock(&space, &[iovec], UmemFlags::READ).expect("mapped"));
+    refuses_reads(&machine, buf);
+    assert_nothing_locked(&process);
+}
+
+fn refuses_reads<O: DmaObject + std::fmt::Debug>(machine: &Machine, object: O) {
+    let mut driver = DiskDriver::new(machine, "pci-disk", BusConfig::default()).expect("attached");
+    let error = driver.read(0, object, BindFlags::empty()).expect_err("not permitted");
+    let refused = BindErrorKind::Direction { direction: Direction::FromDevice };
+    assert!(matches!(error.kind, TransferErrorKind::Bind { kind, .. } if kind == refused), "{error}");
+    driver.write(0, error.object, BindFlags::empty()).expect("permitted");
 }
 
 /// Pages of a process that nobody has locked: what a driver must not bind.

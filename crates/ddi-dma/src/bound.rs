@@ -107,6 +107,9 @@ impl<O: DmaObject> Bound<O> {
         if flags.contains(BindFlags::CONSISTENT.union(BindFlags::STREAMING)) {
             return Err(BindErrorKind::Flags);
         }
+        if !self.object.as_ref().is_none_or(|object| object.permits(direction)) {
+            return Err(BindErrorKind::Direction { direction });
+        }
         self.direction = direction;
         self.window = 0;
         self.next_window = 0;

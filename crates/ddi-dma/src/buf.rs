@@ -310,6 +310,10 @@ unsafe impl DmaObject for Buf {
         self.range.view()
     }
 
+    fn permits(&self, direction: Direction) -> bool {
+        UmemFlags::needed(self.direction).permit(direction)
+    }
+
     unsafe fn copy_out(&self, offset: u64, to: *mut u8, length: u64) {
         // SAFETY: the caller promises the same.
         unsafe { self.range.copy_out(offset, to, length) }

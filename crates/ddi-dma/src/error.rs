@@ -51,6 +51,12 @@ pub enum BindErrorKind {
     /// Two flags contradict each other.
     #[error("CONSISTENT and STREAMING exclude each other: say how the device uses the object")]
     Flags,
+    /// The object does not permit a transfer this way: see [`DmaObject::permits`](crate::DmaObject::permits).
+    #[error("the object does not permit a transfer {direction:?}")]
+    Direction {
+        /// Which way the bytes were to go.
+        direction: Direction,
+    },
     /// The object has no bytes, or not enough (`DDI_DMA_TOOSMALL`), or lies nowhere that can be mapped
     /// (`DDI_DMA_NOMAPPING`).
     #[error(transparent)]

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::flags::Direction;
 use crate::object::{DmaObject, Extent, View};
 use crate::pages::PageRange;
 use crate::space::{AddressSpace, LockError, UmemFlags};
@@ -133,6 +134,7 @@ impl Uio {
 /// ```
 pub struct IovecList {
     parts: Vec<Part>,
+    access: UmemFlags,
     /// Where the bytes lie, built once.
     extents: Vec<Extent>,
 }
@@ -174,7 +176,7 @@ impl IovecList {
             parts.push(Part { offset, range });
             offset = behind;
         }
-        Ok(IovecList { parts, extents })
+        Ok(IovecList { parts, access, extents })
     }
 
     /// Calls `piece` for each part of an iovec that a range of the object touches: the iovec's range, where in it, how
@@ -199,6 +201,10 @@ impl IovecList {
 unsafe impl DmaObject for IovecList {
     fn view(&self) -> View<'_> {
         View::Extents(&self.extents)
+    }
+
+    fn permits(&self, direction: Direction) -> bool {
+        self.access.permit(direction)
     }
 
     unsafe fn copy_out(&self, offset: u64, to: *mut u8, length: u64) {

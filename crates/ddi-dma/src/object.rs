@@ -1,6 +1,7 @@
 //! Memory objects: what a transfer moves, and how it shows itself to the planner.
 
 use crate::device::Translation;
+use crate::flags::Direction;
 use crate::nexus::NexusMemory;
 
 /// A run of addresses: the machine's physical addresses before a nexus maps it, bus addresses after.
@@ -165,6 +166,12 @@ pub unsafe trait DmaObject: Send + 'static {
     /// synchronises.
     fn nexus_memory(&self) -> Option<&NexusMemory> {
         None
+    }
+
+    /// Tells whether the object may be transferred this way. Memory that its owner may only read, or that was locked
+    /// for less, refuses.
+    fn permits(&self, _direction: Direction) -> bool {
+        true
     }
 
     /// Copies `length` bytes from `offset` of the object to `to`.

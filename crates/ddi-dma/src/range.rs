@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use core::fmt;
 
+use crate::flags::Direction;
 use crate::object::{DmaObject, View};
 use crate::pages::PageRange;
 use crate::space::{AddressSpace, LockError, UmemFlags};
@@ -35,6 +36,7 @@ use crate::space::{AddressSpace, LockError, UmemFlags};
 /// ```
 pub struct AddressRange {
     address: u64,
+    access: UmemFlags,
     range: PageRange,
 }
 
@@ -52,7 +54,7 @@ impl AddressRange {
         length: u64,
         access: UmemFlags,
     ) -> Result<Self, LockError> {
-        Ok(AddressRange { address, range: PageRange::lock(space, address, length, access)? })
+        Ok(AddressRange { address, access, range: PageRange::lock(space, address, length, access)? })
     }
 
     /// Where the process finds its first byte.
@@ -66,6 +68,10 @@ impl AddressRange {
 unsafe impl DmaObject for AddressRange {
     fn view(&self) -> View<'_> {
         self.range.view()
+    }
+
+    fn permits(&self, direction: Direction) -> bool {
+        self.access.permit(direction)
     }
 
     unsafe fn copy_out(&self, offset: u64, to: *mut u8, length: u64) {

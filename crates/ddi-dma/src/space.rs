@@ -19,6 +19,11 @@ bitflags! {
 }
 
 impl UmemFlags {
+    /// Whether pages locked for this may be transferred this way.
+    pub(crate) fn permit(self, direction: Direction) -> bool {
+        self.contains(UmemFlags::needed(direction))
+    }
+
     /// What a transfer this way needs.
     ///
     /// # Examples

@@ -298,6 +298,10 @@ unsafe impl DmaObject for UmemCookie {
         self.range.view()
     }
 
+    fn permits(&self, direction: Direction) -> bool {
+        self.access.permit(direction)
+    }
+
     unsafe fn copy_out(&self, offset: u64, to: *mut u8, length: u64) {
         // SAFETY: the caller promises the same.
         unsafe { self.range.copy_out(offset, to, length) }

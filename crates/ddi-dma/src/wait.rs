@@ -203,6 +203,10 @@ impl<S: Supply> Gate<S> {
         take: impl FnOnce(&mut S) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut inner = self.inner.lock();
+        if !matches!(asker, Asker::Passing) {
+            // Said before looking: who keeps something idle either is seen to, or sees that somebody may wait.
+            self.waiting.store(inner.queue.len() + 1, Ordering::SeqCst);
+        }
         let place = inner.place_of(&asker, &*self.platform);
         let refusal = if inner.admits(place) {
             match take(&mut inner.supply) {

@@ -4,14 +4,22 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ptr::NonNull;
 use core::task::Waker;
 use std::task::Wake;
 
 use shuttle::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use shuttle::thread::{self, Thread};
 
+use crate::attr::DmaAttr;
 use crate::callback::{Attempt, Callback};
+use crate::copy_buffer::CopyBuffer;
 use crate::error::{Resource, Shortage};
+use crate::mem::MemoryPool;
+use crate::nexus::{
+    Addressing, Coherence, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, SyncRequest,
+};
+use crate::object::Extent;
 use crate::platform::Platform;
 use crate::wait::{Gate, MOST_PASSES, Patience, Refusal, Supply, Wait};
 
@@ -246,4 +254,75 @@ fn passes_are_bounded_for_each_who_waits() {
         all_back(&gate, 2);
     };
     shuttle::check_random(run, SCHEDULES / 10);
+}
+
+/// A nexus with so many bytes.
+struct Heap {
+    free: shuttle::sync::Mutex<u64>,
+}
+
+const PAGE: u64 = 4096;
+
+// SAFETY: nobody touches the memory that is handed out; it is an address alone.
+unsafe impl Nexus for Heap {
+    fn info(&self) -> NexusInfo {
+        NexusInfo {
+            limits: DmaAttr::UNRESTRICTED,
+            addressing: Addressing::Physical,
+            coherence: Coherence::Coherent,
+            page_size: PAGE,
+        }
+    }
+
+    fn map(&self, _: &MapRequest<'_>, _: &mut Vec<Extent>) -> Result<MapId, Shortage> {
+        Err(Shortage { resource: Resource::MapSpace, asked: 0, free: 0, largest: 0 })
+    }
+
+    unsafe fn unmap(&self, _: MapId) {}
+
+    fn sync(&self, _: &SyncRequest<'_>) {}
+
+    fn alloc(&self, request: &MemRequest<'_>) -> Result<NexusMemory, Shortage> {
+        let mut free = self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let size = request.size;
+        *free = free.checked_sub(size).ok_or(Shortage {
+            resource: Resource::CopyBuffer,
+            asked: size,
+            free: *free,
+            largest: *free,
+        })?;
+        Ok(NexusMemory { cpu: NonNull::dangling(), bus: 0, size, id: MapId(0) })
+    }
+
+    unsafe fn free(&self, memory: NexusMemory) {
+        *self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) += memory.size;
+    }
+}
+
+/// A run that a handle begins to keep just as somebody begins to wait is either found or given back.
+#[test]
+fn an_idle_run_is_never_overlooked() {
+    let run = || {
+        let nexus: Arc<dyn Nexus> = Arc::new(Heap { free: shuttle::sync::Mutex::new(PAGE) });
+        let memory = Gate::new(MemoryPool::new(nexus.clone()), Arc::new(Threads));
+        let pool = Arc::new(CopyBuffer::new(nexus, PAGE, memory, Arc::new(Threads)));
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let pool = pool.clone();
+                thread::spawn(move || {
+                    let slot = pool.open_slot();
+                    let sleep = Patience::Wait(Wait::Sleep);
+                    let attr = &DmaAttr::UNRESTRICTED;
+                    if let Ok(run) = pool.take(&slot, PAGE, attr, sleep, &mut None) {
+                        pool.keep(&slot, run);
+                    }
+                    // The handle lives on, idle.
+                    core::mem::forget(slot);
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+    };
+    shuttle::check_random(run, SCHEDULES);
+    shuttle::check_pct(run, SCHEDULES, 3);
 }
