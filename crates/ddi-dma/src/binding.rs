@@ -36,6 +36,7 @@ impl<O: DmaObject> Binding<O> {
     /// Releases what the binding took, with an implicit sync for the CPU; gives handle and object back
     /// (`ddi_dma_unbind_handle(9F)`).
     #[doc(alias = "ddi_dma_unbind_handle")]
+    #[doc(alias = "mb_mapfree")]
     #[inline]
     pub fn unbind(mut self) -> (DmaHandle<O>, O) {
         self.bound.release();

@@ -22,6 +22,13 @@ pub(crate) struct RunSlot {
     idle: Mutex<Option<NexusMemory>>,
 }
 
+impl RunSlot {
+    /// Takes the idle run, if it has so many bytes.
+    fn take(&self, room: u64) -> Option<NexusMemory> {
+        self.idle.lock().take_if(|run| run.size >= room)
+    }
+}
+
 /// The pool of one nexus.
 pub(crate) struct CopyBuffer {
     gate: Arc<Gate<Pool>>,
@@ -88,14 +95,17 @@ impl CopyBuffer {
         patience: Patience<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Result<NexusMemory, Shortage> {
-        let kept = slot.idle.lock().take();
-        match kept {
-            Some(run) if run.size >= room && !self.gate.is_crowded() => return Ok(run),
-            Some(run) => self.free(run),
-            None => {}
+        if !self.gate.is_crowded()
+            && let Some(run) = slot.take(room)
+        {
+            return Ok(run);
         }
+        // Nothing is given back here: callbacks would run inside a bind, whose caller may hold locks that they want.
         let size = room.checked_next_multiple_of(self.page_size).unwrap_or(u64::MAX);
-        self.gate.obtain(size, patience, ticket, |pool| pool.take(size, attr))
+        self.gate.obtain(size, patience, ticket, |pool| match slot.take(room) {
+            Some(run) => Ok(run),
+            None => pool.take(size, attr),
+        })
     }
 
     /// Keeps a run for the slot's next binding, or gives it back where somebody waits for one.

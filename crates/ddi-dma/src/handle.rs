@@ -20,6 +20,7 @@ use crate::wait::{Patience, Wait};
 ///
 /// It is one pointer. The object and its plan live behind it, so that nothing large moves while a transfer passes
 /// from state to state.
+#[doc(alias = "ddi_dma_free_handle")]
 pub struct DmaHandle<O: DmaObject> {
     bound: Box<Bound<O>>,
 }
@@ -54,6 +55,7 @@ impl<O: DmaObject> DmaHandle<O> {
     /// [`BindError`], which holds the handle and the object.
     #[doc(alias = "ddi_dma_addr_bind_handle")]
     #[doc(alias = "ddi_dma_buf_bind_handle")]
+    #[doc(alias = "mb_mapalloc")]
     #[inline]
     pub fn bind(
         mut self,

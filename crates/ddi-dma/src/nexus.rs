@@ -96,6 +96,8 @@ pub struct NexusMemory {
 
 // SAFETY: this only names memory; whoever accesses it through `cpu` argues for itself.
 unsafe impl Send for NexusMemory {}
+// SAFETY: as above.
+unsafe impl Sync for NexusMemory {}
 
 /// A part of a bound object whose views are to be made the same.
 #[derive(Debug, Clone, Copy)]

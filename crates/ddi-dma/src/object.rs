@@ -19,6 +19,7 @@ pub struct Extent {
 /// Laid out like [`Extent`]: an object that needs no cut is its own cookie list.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[doc(alias = "MBI_ADDR")]
 pub struct Cookie {
     /// Bus address (`dmac_laddress`).
     pub address: u64,

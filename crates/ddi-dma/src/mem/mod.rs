@@ -92,6 +92,7 @@ pub enum MemError {
 /// # let (_, _) = flight.complete().unbind();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "ddi_dma_mem_free")]
 pub struct PrivateMemory {
     block: Arc<Block>,
     usage: MemoryUse,

@@ -107,6 +107,7 @@ impl<'a> List<'a> {
     }
 
     /// Its cookies in object order.
+    #[doc(alias = "ddi_dma_nextcookie")]
     #[inline]
     pub fn cookies(&self) -> &'a [Cookie] {
         self.plan.cookies.get(self.cookies_from..self.span.cookies_end).unwrap_or(&[])
