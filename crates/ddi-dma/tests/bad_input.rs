@@ -447,6 +447,18 @@ fn bufs_and_vectors() {
         let error = buf(offset, length).err();
         assert_eq!(error, Some(RangeError { offset, length, object: 8192 }));
     }
+    // A buf that the device may only read is not bound for it to write.
+    let handle: DmaHandle<Buf> =
+        Toy::plain().bus(0).device("toy").alloc_handle(&FAR, Wait::DontWait).unwrap();
+    let expected = BindErrorKind::Direction { direction: Direction::Both };
+    let (_, whole) = refused(
+        handle,
+        buf(0, 8192).unwrap(),
+        BindFlags::empty(),
+        expected,
+        "does not permit a transfer Both",
+    );
+    assert_eq!(whole.bcount(), 8192);
     let iovecs = vec![Iovec { base: 0, length: u64::MAX }, Iovec { base: 0, length: 1 }];
     let UioError { offset, .. } = ddi_dma::Uio::new(iovecs, 5).unwrap_err();
     assert_eq!(offset, 5);
