@@ -20,9 +20,9 @@ pub struct Stats {
     pub partial_binds: u64,
     /// Bytes moved into and out of the copy buffer.
     pub bytes_copied: u64,
-    /// Binds that found too little copy buffer.
+    /// Requests for copy buffer that were refused; a bind that sleeps until it has what it needs is none.
     pub copy_buffer_shortages: u64,
-    /// Binds that found too little map space.
+    /// Requests for map space that were refused.
     pub map_space_shortages: u64,
     /// Allocations that found too little memory.
     pub memory_shortages: u64,
