@@ -190,7 +190,9 @@ impl<O: DmaObject> Bound<O> {
         while self.plan.room() > 0 {
             let room = self.plan.room();
             smallest |= room <= self.least_room();
-            let patience = if smallest { patience } else { Patience::Wait(Wait::DontWait) };
+            // A task that waits already asks from its place in the queue.
+            let waits = smallest || self.copy_ticket.is_some();
+            let patience = if waits { patience } else { Patience::Wait(Wait::DontWait) };
             let (copy_buffer, attr) = (&self.device.bus.copy_buffer, self.engine.attr());
             let shortage = match copy_buffer.take(&self.slot, room, attr, patience, &mut self.copy_ticket) {
                 Ok(run) => {

@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::future::poll_fn;
+use core::task::Poll;
 
 use portable_atomic::{AtomicU64, Ordering};
 
@@ -21,7 +23,7 @@ use crate::object::DmaObject;
 use crate::plan::Engine;
 use crate::platform::Platform;
 use crate::stats::{Ledger, Stats};
-use crate::wait::{Gate, Patience, Wait};
+use crate::wait::{Gate, Patience, Place, Ticket, Wait};
 
 /// A nexus with what all its devices share: the copy buffer and the statistics.
 ///
@@ -185,19 +187,45 @@ impl Device {
         attr: &DmaAttr,
         wait: Wait<'_>,
     ) -> Result<DmaHandle<O>, AllocError> {
+        let (engine, translation) = self.meet(attr)?;
+        self.take_handle(Patience::Wait(wait), &mut None)?;
+        Ok(DmaHandle::new(self.shared.clone(), engine, translation))
+    }
+
+    /// Allocates a handle once one is to be had. Dropping the future cancels.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::BadAttr`] names the member that is wrong.
+    pub async fn alloc_handle_async<O: DmaObject>(&self, attr: &DmaAttr) -> Result<DmaHandle<O>, AllocError> {
+        let (engine, translation) = self.meet(attr)?;
+        let mut place = Place::at(&self.shared.bus.handles);
+        let taken =
+            poll_fn(|context| match self.take_handle(Patience::Task(context.waker()), &mut place.ticket) {
+                Err(_) if place.ticket.is_some() => Poll::Pending,
+                taken => Poll::Ready(taken),
+            });
+        taken.await?;
+        Ok(DmaHandle::new(self.shared.clone(), engine, translation))
+    }
+
+    /// Merges the nexus' limits into those of an engine, and tells whose addresses it uses.
+    fn meet(&self, attr: &DmaAttr) -> Result<(Engine, Translation), AttrError> {
         let info = &self.shared.bus.info;
         let physical = attr.flags.contains(AttrFlags::FORCE_PHYSICAL);
         let translation = match info.addressing {
             Addressing::Physical => Translation::Physical,
             Addressing::Either if physical => Translation::Physical,
-            Addressing::Virtual if physical => return Err(AttrError::ForcePhysical.into()),
+            Addressing::Virtual if physical => return Err(AttrError::ForcePhysical),
             Addressing::Either | Addressing::Virtual => Translation::Mapped,
         };
-        let engine = Engine::new(&attr.merge(&info.limits)?)?;
+        Ok((Engine::new(&attr.merge(&info.limits)?)?, translation))
+    }
+
+    fn take_handle(&self, patience: Patience<'_>, ticket: &mut Option<Ticket>) -> Result<(), AllocError> {
         let bus = &self.shared.bus;
-        let taken = bus.handles.obtain(1, Patience::Wait(wait), &mut None, HandleLimit::take);
-        taken.inspect_err(|shortage| bus.ledger.count_shortage(shortage))?;
-        Ok(DmaHandle::new(self.shared.clone(), engine, translation))
+        let taken = bus.handles.obtain(1, patience, ticket, HandleLimit::take);
+        Ok(taken.inspect_err(|shortage| bus.ledger.count_shortage(shortage))?)
     }
 
     /// Bytes that are kept from use because the device may still reach them.

@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
+use core::future::poll_fn;
+use core::task::Poll;
 
 use crate::attr::{BurstSizes, DmaAttr};
 use crate::bind_future::BindFuture;
@@ -14,7 +16,7 @@ use crate::flags::{BindFlags, Direction};
 use crate::mem::{self, AccessAttr, MemError, MemoryUse, PrivateMemory, Request};
 use crate::object::DmaObject;
 use crate::plan::Engine;
-use crate::wait::{Patience, Wait};
+use crate::wait::{Patience, Place, Wait};
 
 /// A DMA handle (`ddi_dma_handle_t`): bind an object to it, get it back at unbind, bind the next.
 ///
@@ -102,7 +104,32 @@ impl<O: DmaObject> DmaHandle<O> {
         wait: Wait<'_>,
     ) -> Result<PrivateMemory, MemError> {
         let (bound, request) = (&*self.bound, Request { length, usage, attr });
-        mem::allocate(&bound.device.bus, bound.bus_id(), &bound.engine, &request, wait)
+        let patience = Patience::Wait(wait);
+        mem::allocate(&bound.device.bus, bound.bus_id(), &bound.engine, &request, patience, &mut None)
+    }
+
+    /// Allocates private memory once it is there. Dropping the future cancels.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`alloc_memory`](Self::alloc_memory), but for shortages that pass.
+    pub async fn alloc_memory_async(
+        &self,
+        length: u64,
+        usage: MemoryUse,
+        attr: AccessAttr,
+    ) -> Result<PrivateMemory, MemError> {
+        let (bound, request) = (&*self.bound, Request { length, usage, attr });
+        let (bus, id) = (&bound.device.bus, bound.bus_id());
+        let mut place = Place::at(&bus.memory);
+        poll_fn(|context| {
+            let patience = Patience::Task(context.waker());
+            match mem::allocate(bus, id, &bound.engine, &request, patience, &mut place.ticket) {
+                Err(MemError::NoResources(_)) if place.ticket.is_some() => Poll::Pending,
+                allocated => Poll::Ready(allocated),
+            }
+        })
+        .await
     }
 }
 

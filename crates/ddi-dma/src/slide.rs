@@ -80,7 +80,9 @@ impl<O: DmaObject> Bound<O> {
         let mut size = length;
         loop {
             let smaller = flags.contains(BindFlags::PARTIAL) && size > grain.unit;
-            let patience = if smaller { Patience::Wait(Wait::DontWait) } else { patience };
+            // A task that waits already asks from its place in the queue.
+            let passing = smaller && self.map_ticket.is_none();
+            let patience = if passing { Patience::Wait(Wait::DontWait) } else { patience };
             let shortage = match self.map_window(0..size, patience, None) {
                 Ok(()) => return Ok(()),
                 Err(shortage) => shortage,

@@ -53,6 +53,26 @@ pub(crate) trait Supply: Send + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
 
+/// A task's place in a queue, given up when the task is dropped.
+pub(crate) struct Place<'a, S: Supply> {
+    gate: &'a Gate<S>,
+    pub(crate) ticket: Option<Ticket>,
+}
+
+impl<'a, S: Supply> Place<'a, S> {
+    pub(crate) fn at(gate: &'a Gate<S>) -> Self {
+        Place { gate, ticket: None }
+    }
+}
+
+impl<S: Supply> Drop for Place<'_, S> {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            self.gate.forget(&mut self.ticket);
+        }
+    }
+}
+
 /// Who asks for a resource, and what becomes of it where the resource is short.
 enum Asker<'a> {
     /// Somebody who does not wait.

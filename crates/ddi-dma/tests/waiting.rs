@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use ddi_dma::{
-    AllocError, Attempt, BindErrorKind, BindFlags, Binding, Bus, BusConfig, Callback, Device, Direction,
-    DmaAttr, DmaHandle, MOST_PASSES, Resource, Wait,
+    AccessAttr, AllocError, Attempt, BindErrorKind, BindFlags, Binding, Bus, BusConfig, Callback, Device,
+    Direction, DmaAttr, DmaHandle, MOST_PASSES, MemoryUse, Resource, Wait,
 };
 use toy::{Memory, PAGE, Toy};
 
@@ -295,6 +295,36 @@ fn handles_are_waited_for_too() {
     drop(handle);
     assert!(got.lock().unwrap().is_some());
     assert_eq!(bus.stats().handle_shortages, 1);
+}
+
+#[test]
+fn handles_and_private_memory_come_to_tasks_too() {
+    let toy = Toy::plain();
+    let bus = Bus::new(toy.clone(), BusConfig { handle_limit: 1, ..BusConfig::default() });
+    let device = bus.device("toy");
+    let (woken, attr) = (Arc::new(Woken::default()), NEAR);
+    let waker = Waker::from(woken.clone());
+    let mut context = Context::from_waker(&waker);
+    let handle: DmaHandle<Memory> = device.alloc_handle(&attr, Wait::DontWait).unwrap();
+    {
+        let mut dropped = Box::pin(device.alloc_handle_async::<Memory>(&attr));
+        assert!(dropped.as_mut().poll(&mut context).is_pending());
+    }
+    let mut other = Box::pin(device.alloc_handle_async::<Memory>(&attr));
+    assert!(other.as_mut().poll(&mut context).is_pending());
+    drop(handle);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1, "the dropped task waits no more");
+    let Poll::Ready(Ok(handle)) = other.as_mut().poll(&mut context) else { panic!("the handle is free") };
+
+    let all = toy::COPY_PAGES * PAGE;
+    let (usage, access) = (MemoryUse::Consistent, AccessAttr::default());
+    let held = handle.alloc_memory(all, usage, access, Wait::DontWait).unwrap();
+    let mut memory = Box::pin(handle.alloc_memory_async(PAGE, usage, access));
+    assert!(memory.as_mut().poll(&mut context).is_pending());
+    drop(held);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+    let Poll::Ready(Ok(memory)) = memory.as_mut().poll(&mut context) else { panic!("there is memory") };
+    assert_eq!(memory.real_length(), PAGE);
 }
 
 /// 64 threads on a copy buffer of four pages: all get what they ask for, all memory is back, nobody is passed more

@@ -19,7 +19,7 @@ use crate::error::Shortage;
 use crate::nexus::{MemRequest, NexusMemory};
 use crate::object::{Addresses, BusId, DmaObject, Extent, View};
 use crate::plan::{Budget, Engine, Lists, Plan, Sliding};
-use crate::wait::{Patience, Wait};
+use crate::wait::{Patience, Ticket};
 
 /// How device and CPU use private memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -171,7 +171,8 @@ pub(crate) fn allocate(
     id: BusId,
     engine: &Engine,
     request: &Request,
-    wait: Wait<'_>,
+    patience: Patience<'_>,
+    ticket: &mut Option<Ticket>,
 ) -> Result<PrivateMemory, MemError> {
     let attr = engine.attr();
     let fit = fit::fit(request.length, request.usage, attr, bus.info.page_size)?;
@@ -179,7 +180,7 @@ pub(crate) fn allocate(
     let take = |pool: &mut MemoryPool| pool.take(&asked, &bus.copy_buffer);
     let memory = bus
         .memory
-        .obtain(fit.size, Patience::Wait(wait), &mut None, take)
+        .obtain(fit.size, patience, ticket, take)
         .inspect_err(|shortage| bus.ledger.count_shortage(shortage))?;
     // SAFETY: the pool has just given the memory, here alone.
     let block = unsafe { Block::new(memory, fit.real_length, bus.clone()) };

@@ -141,7 +141,7 @@ impl fmt::Display for CopyReason {
                 write!(f, "too short: no cookie is smaller than {minxfer} bytes")
             }
             CopyReason::Granule { granular, sgllen } => {
-                write!(f, "a granule of {granular} bytes lies in more than {sgllen} pieces")
+                write!(f, "a granule of {granular} bytes lies in more pieces than the list holds ({sgllen})")
             }
             CopyReason::Whole => f.write_str("the object lies too awkwardly: all of it is copied"),
         }
@@ -160,6 +160,7 @@ impl fmt::Display for CutReason {
             CutReason::Evened { minxfer } => {
                 write!(f, "evened out: the last cookie needs {minxfer} bytes (minxfer)")
             }
+            CutReason::ListFull { sgllen: 1 } => f.write_str("the list holds 1 cookie (sgllen)"),
             CutReason::ListFull { sgllen } => write!(f, "the list holds {sgllen} cookies (sgllen)"),
             CutReason::MaxXfer { maxxfer } => write!(f, "a request moves {maxxfer:#x} bytes (maxxfer)"),
             CutReason::Granular { granular } => {
