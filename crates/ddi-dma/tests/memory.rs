@@ -321,7 +321,8 @@ fn memory_and_copy_buffer_wait_for_each_other() {
 #[test]
 fn who_sleeps_for_memory_is_woken() {
     let toy = Toy::plain();
-    let handle = handle(&toy.bus(0), &FAR);
+    let bus = toy.bus(0);
+    let handle = handle(&bus, &FAR);
     let memory = consistent(&handle, COPY_PAGES * PAGE);
     let sleeper = std::thread::spawn(move || {
         handle
@@ -329,7 +330,10 @@ fn who_sleeps_for_memory_is_woken() {
             .unwrap()
             .real_length()
     });
-    std::thread::sleep(std::time::Duration::from_millis(20));
+    // It is in the queue before anything is given back.
+    while bus.stats().waits == 0 {
+        std::thread::yield_now();
+    }
     drop(memory);
     assert_eq!(sleeper.join().unwrap(), PAGE);
 }
