@@ -164,12 +164,21 @@ mod tests {
             })
         }
 
-        fn set(&mut self, at: u64, size: u64, free: bool) {
+        fn hand_out(&mut self, at: u64, size: u64) {
+            let pages = self.pages(at, size);
+            assert!(pages.iter().all(|free| *free), "a page was handed out twice");
+            pages.fill(false);
+        }
+
+        fn take_back(&mut self, at: u64, size: u64) {
+            let pages = self.pages(at, size);
+            assert!(pages.iter().all(|free| !*free), "a page came back twice");
+            pages.fill(true);
+        }
+
+        fn pages(&mut self, at: u64, size: u64) -> &mut [bool] {
             let page = ((at - self.first) / PAGE) as usize;
-            for slot in &mut self.free[page..page + (size / PAGE) as usize] {
-                assert_ne!(*slot, free, "a page was handed out twice, or came back twice");
-                *slot = free;
-            }
+            &mut self.free[page..page + (size / PAGE) as usize]
         }
 
         /// Bytes free in `lo..=hi` and of the longest run there, byte ranges clipped.
@@ -223,14 +232,14 @@ mod tests {
                         let taken = space.take(&request);
                         prop_assert_eq!(taken, expected, "{:x?}", request);
                         if let Some(at) = taken {
-                            model.set(at, request.size, false);
+                            model.hand_out(at, request.size);
                             held.push((at, request.size));
                         }
                     }
                     Step::GiveBack(_) if held.is_empty() => {}
                     Step::GiveBack(index) => {
                         let (at, size) = held.swap_remove(index.index(held.len()));
-                        model.set(at, size, true);
+                        model.take_back(at, size);
                         space.give_back(at, size);
                     }
                 }

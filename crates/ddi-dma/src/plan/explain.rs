@@ -197,7 +197,13 @@ impl Plan {
             return Explanation { notes };
         }
         raw.iter_mut().for_each(|run| run.offset += self.base);
-        let whole = self.copied_bytes() == raw.iter().map(|run| run.size).sum::<u64>();
+        let attr = engine.attr();
+        let all = raw.iter().map(|run| run.size).sum::<u64>();
+        // Why bytes are copied that the engine could take by themselves.
+        let joined = match self.copied_bytes() {
+            copied if copied == all => CopyReason::Whole,
+            _ => CopyReason::Granule { granular: attr.granular, sgllen: attr.sgllen },
+        };
         let mut before: Option<(List<'_>, Piece)> = None;
         for window in self.windows() {
             for (index, list) in window.lists().enumerate() {
@@ -214,7 +220,7 @@ impl Plan {
                         let reason = cookie_reason(&last, &piece, engine);
                         notes.push(Note::CookieCut { offset: piece.offset, reason });
                     }
-                    copy_notes(&piece, &list, &raw, engine, whole, &mut notes);
+                    copy_notes(&piece, &list, &raw, engine, joined, &mut notes);
                     last = Some(piece);
                 }
                 before = last.map(|piece| (list, piece));
@@ -260,7 +266,7 @@ fn copy_notes(
     list: &List<'_>,
     raw: &[Run],
     engine: &Engine,
-    whole: bool,
+    joined: CopyReason,
     notes: &mut Vec<Note>,
 ) {
     if piece.source == Source::Direct {
@@ -270,7 +276,7 @@ fn copy_notes(
     let first = raw.partition_point(|run| run.end() <= from);
     for run in raw.iter().skip(first).take_while(|run| run.offset < to) {
         let part = run.part(from, to);
-        let reason = copy_reason(run, &part, list, engine, whole);
+        let reason = copy_reason(run, &part, list, engine, joined);
         match notes.last_mut() {
             Some(Note::Copied { offset, length, reason: same })
                 if *same == reason && *offset + *length == part.offset =>
@@ -282,7 +288,7 @@ fn copy_notes(
     }
 }
 
-fn copy_reason(run: &Run, part: &Run, list: &List<'_>, engine: &Engine, whole: bool) -> CopyReason {
+fn copy_reason(run: &Run, part: &Run, list: &List<'_>, engine: &Engine, joined: CopyReason) -> CopyReason {
     let attr = engine.attr();
     let starts = part.offset == run.offset || part.offset == list.offset();
     match run.source {
@@ -293,7 +299,6 @@ fn copy_reason(run: &Run, part: &Run, list: &List<'_>, engine: &Engine, whole: b
         Source::Direct if run.size < engine.min || part.size < engine.min => {
             CopyReason::Short { minxfer: attr.minxfer }
         }
-        Source::Direct if whole => CopyReason::Whole,
-        Source::Direct => CopyReason::Granule { granular: attr.granular, sgllen: attr.sgllen },
+        Source::Direct => joined,
     }
 }
