@@ -441,6 +441,7 @@ impl<S: Supply> Inner<S> {
         for entry in self.queue.iter_mut().take_while(|entry| place.is_none_or(|place| entry.ticket < place))
         {
             entry.passed += 1;
+            debug_assert!(entry.passed <= MOST_PASSES, "passed {} times", entry.passed);
             passes += 1;
         }
         self.counts.passes += passes;
