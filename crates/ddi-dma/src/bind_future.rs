@@ -44,9 +44,6 @@ impl<O: DmaObject> Future for BindFuture<O> {
     }
 }
 
-// Nothing is pinned: the box moves as it likes.
-impl<O: DmaObject> Unpin for BindFuture<O> {}
-
 impl<O: DmaObject> core::fmt::Debug for BindFuture<O> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("BindFuture").field("direction", &self.direction).finish_non_exhaustive()

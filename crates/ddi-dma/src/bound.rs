@@ -238,7 +238,7 @@ impl<O: DmaObject> Bound<O> {
         self.take_back();
         self.unmap();
         if self.slide.take().is_some() {
-            self.plan.forget();
+            self.plan.clear();
         }
         if let Some(run) = self.run.take() {
             self.device.bus.copy_buffer.keep(&self.slot, run);
@@ -255,9 +255,7 @@ impl<O: DmaObject> Bound<O> {
 
     /// Checks that the object has `length` bytes from `offset` on.
     pub(crate) fn check(&self, offset: u64, length: usize) -> Result<u64, RangeError> {
-        let (object, length) = (self.object().view().length().unwrap_or(0), length as u64);
-        let fits = offset.checked_add(length).is_some_and(|end| end <= object);
-        if fits { Ok(length) } else { Err(RangeError { offset, length, object }) }
+        RangeError::check(offset, length as u64, self.object().view().length().unwrap_or(0))
     }
 
     /// The object, which is there in every state but Idle, and after a failed bind.

@@ -142,3 +142,13 @@ pub struct RangeError {
     /// Bytes of the object.
     pub object: u64,
 }
+
+impl RangeError {
+    /// `length`, where so many bytes at `offset` lie inside an object of `object` bytes.
+    pub(crate) fn check(offset: u64, length: u64, object: u64) -> Result<u64, RangeError> {
+        match offset.checked_add(length) {
+            Some(end) if end <= object => Ok(length),
+            _ => Err(RangeError { offset, length, object }),
+        }
+    }
+}

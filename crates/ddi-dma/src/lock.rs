@@ -12,9 +12,7 @@ type Inner<T> = spin::mutex::Mutex<T>;
 #[cfg(shuttle)]
 type Inner<T> = shuttle::sync::Mutex<T>;
 
-#[cfg(all(not(shuttle), feature = "std"))]
-type Guard<'a, T> = spin::mutex::MutexGuard<'a, T>;
-#[cfg(all(not(shuttle), not(feature = "std")))]
+#[cfg(not(shuttle))]
 type Guard<'a, T> = spin::mutex::MutexGuard<'a, T>;
 #[cfg(shuttle)]
 type Guard<'a, T> = shuttle::sync::MutexGuard<'a, T>;

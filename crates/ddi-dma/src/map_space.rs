@@ -42,9 +42,7 @@ impl MapSpace {
         // SAFETY: the caller's promise, and every mapping of this space comes from the nexus.
         unsafe { self.nexus.unmap(map) }
     }
-}
 
-impl MapSpace {
     /// Maps something in the place of another mapping.
     ///
     /// # Safety

@@ -144,7 +144,7 @@ impl PageRange {
     /// A part of the pages.
     pub(crate) fn new(pages: Arc<dyn PageArray>, offset: u64, length: u64) -> Result<Self, RangeError> {
         let object = (pages.pages().len() as u64).saturating_mul(pages.page_size());
-        check(offset, length, object)?;
+        RangeError::check(offset, length, object)?;
         Ok(PageRange { pages, offset, length })
     }
 
@@ -170,7 +170,7 @@ impl PageRange {
 
     /// Copies bytes out, from `offset` of the range.
     pub(crate) fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), RangeError> {
-        let length = check(offset, into.len() as u64, self.length)?;
+        let length = RangeError::check(offset, into.len() as u64, self.length)?;
         // SAFETY: the range was checked; `into` is borrowed memory, which no page of the array overlaps.
         unsafe { self.pages.copy_out(self.offset + offset, into.as_mut_ptr(), length) }
         Ok(())
@@ -178,7 +178,7 @@ impl PageRange {
 
     /// Copies bytes in, to `offset` of the range.
     pub(crate) fn write(&mut self, offset: u64, from: &[u8]) -> Result<(), RangeError> {
-        let length = check(offset, from.len() as u64, self.length)?;
+        let length = RangeError::check(offset, from.len() as u64, self.length)?;
         // SAFETY: as in `read`.
         unsafe { self.pages.copy_in(self.offset + offset, from.as_ptr(), length) }
         Ok(())
@@ -198,13 +198,5 @@ impl PageRange {
     pub(crate) unsafe fn copy_in(&self, offset: u64, from: *const u8, length: u64) {
         // SAFETY: as in `copy_out`.
         unsafe { self.pages.copy_in(self.offset + offset, from, length) }
-    }
-}
-
-/// `length`, where so many bytes at `offset` lie inside an object of `object` bytes.
-pub(crate) fn check(offset: u64, length: u64, object: u64) -> Result<u64, RangeError> {
-    match offset.checked_add(length) {
-        Some(end) if end <= object => Ok(length),
-        _ => Err(RangeError { offset, length, object }),
     }
 }

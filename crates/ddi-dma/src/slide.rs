@@ -64,7 +64,7 @@ impl<O: DmaObject> Bound<O> {
     #[cold]
     pub(crate) fn map(&mut self, flags: BindFlags, patience: Patience<'_>) -> Result<(), BindErrorKind> {
         if self.slide.take().is_some() {
-            self.plan.forget();
+            self.plan.clear();
         }
         let Some(object) = &self.object else { return Ok(()) };
         if object.addresses() != Addresses::Machine {
@@ -162,7 +162,7 @@ impl<O: DmaObject> Bound<O> {
             if let Err(error) = self.remap(range) {
                 // No window is mapped; whatever is asked for next is mapped anew.
                 self.unmap();
-                self.plan.forget();
+                self.plan.clear();
                 self.window = usize::MAX;
                 return Err(error);
             }
@@ -180,8 +180,7 @@ impl<O: DmaObject> Bound<O> {
         if let Some(run) = self.run.take() {
             self.device.bus.copy_buffer.keep(&self.slot, run);
         }
-        let budget = self.budget;
-        self.make_plan(self.flags, budget)?;
+        self.make_plan(self.flags, self.budget)?;
         self.take_run(self.flags, patience)
     }
 }

@@ -10,7 +10,7 @@ use crate::buf::{Buf, BufKind, Errno};
 use crate::error::RangeError;
 use crate::flags::Direction;
 use crate::object::{DmaObject, View};
-use crate::pages::{LockedPages, PageArray, PageRange, check};
+use crate::pages::{LockedPages, PageArray, PageRange};
 use crate::space::{AddressSpace, LockError, UmemFlags};
 
 /// How many bytes a process may lock, and how many it has (`project.max-locked-memory`).
@@ -267,7 +267,7 @@ impl UmemCookie {
         if !self.access().contains(needed) {
             return Err(IosetupError::Access { needed, locked: self.access() });
         }
-        check(offset, length, self.len())?;
+        RangeError::check(offset, length, self.len())?;
         let kind = BufKind::Shadow { address: self.address + offset };
         let range = PageRange { pages: self.range.pages.clone(), offset, length };
         Ok(Buf::new(kind, range, direction))

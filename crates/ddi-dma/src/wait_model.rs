@@ -25,6 +25,12 @@ use crate::wait::{Gate, MOST_PASSES, Patience, Refusal, Supply, Wait};
 
 const SCHEDULES: usize = 5_000;
 
+/// Runs the case in random schedules, and in those that a few well-placed switches make.
+fn try_schedules(run: fn()) {
+    shuttle::check_random(run, SCHEDULES);
+    shuttle::check_pct(run, SCHEDULES, 3);
+}
+
 /// So many units of something.
 struct Units {
     free: u64,
@@ -121,8 +127,7 @@ fn sleepers_are_never_lost() {
         threads.into_iter().for_each(|thread| drop(thread.join()));
         all_back(&gate, 3);
     };
-    shuttle::check_random(run, SCHEDULES);
-    shuttle::check_pct(run, SCHEDULES, 3);
+    try_schedules(run);
 }
 
 #[test]
@@ -156,8 +161,7 @@ fn a_callback_and_sleepers_all_get_their_turn() {
         assert_eq!(got.load(Ordering::SeqCst), 1, "called until it had it, and not once more");
         all_back(&gate, 2);
     };
-    shuttle::check_random(run, SCHEDULES);
-    shuttle::check_pct(run, SCHEDULES, 3);
+    try_schedules(run);
 }
 
 #[test]
@@ -192,8 +196,7 @@ fn after_cancelling_nothing_runs() {
         drop(releaser.join());
         assert!(!gate.is_crowded());
     };
-    shuttle::check_random(run, SCHEDULES);
-    shuttle::check_pct(run, SCHEDULES, 3);
+    try_schedules(run);
 }
 
 #[test]
@@ -323,6 +326,5 @@ fn an_idle_run_is_never_overlooked() {
             .collect();
         threads.into_iter().for_each(|thread| drop(thread.join()));
     };
-    shuttle::check_random(run, SCHEDULES);
-    shuttle::check_pct(run, SCHEDULES, 3);
+    try_schedules(run);
 }

@@ -384,12 +384,15 @@ impl Plan {
 
     /// Makes this the plan of a part of an object, which starts at `base` and whose first window has this number.
     ///
-    /// That lasts: who goes on to plan whole objects calls [`forget`](Self::forget) first.
+    /// That lasts: who goes on to plan whole objects calls [`clear`](Self::clear) first.
     #[cold]
     pub(crate) fn rebase(&mut self, base: u64, first_window: usize) {
-        self.copies.iter_mut().for_each(|copy| copy.offset += base);
-        self.lists.iter_mut().for_each(|list| list.offset += base);
-        self.windows.iter_mut().for_each(|window| window.offset += base);
+        // Where the object goes as it lies, lists and copies are those of an earlier plan.
+        if self.whole == 0 {
+            self.copies.iter_mut().for_each(|copy| copy.offset += base);
+            self.lists.iter_mut().for_each(|list| list.offset += base);
+            self.windows.iter_mut().for_each(|window| window.offset += base);
+        }
         self.base = base;
         self.first_window = first_window;
     }
@@ -462,11 +465,7 @@ impl Plan {
     }
 
     /// Makes the plan empty.
-    pub(crate) fn forget(&mut self) {
-        self.clear();
-    }
-
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.cookies.clear();
         self.copies.clear();
         self.lists.clear();
@@ -498,5 +497,31 @@ fn stuck(length: u64, engine: &Engine, budget: Budget) -> PlanError {
         minxfer: attr.minxfer,
         cookie_max: engine.cookie_max,
         granular: attr.granular,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Budget, Engine, Lists, Plan, Sliding};
+    use crate::attr::DmaAttr;
+    use crate::object::{Extent, View};
+
+    /// What an earlier plan left behind is not moved along with the windows of a later one.
+    #[test]
+    fn rebasing_leaves_what_is_left_over_alone() {
+        let near = Engine::new(&DmaAttr { addr_hi: 0xFFFF, ..DmaAttr::UNRESTRICTED });
+        let engine = near.unwrap_or_else(|error| panic!("{error}"));
+        let mut plan = Plan::new();
+        let make = |plan: &mut Plan, address| {
+            let object = [Extent { address, size: 4096 }];
+            let budget = Budget::contiguous(4096);
+            plan.make(View::Extents(&object), &engine, budget, Sliding::No, Lists::Many)
+        };
+        assert_eq!(make(&mut plan, 0x2000_0000), Ok(()), "out of reach: copied");
+        assert_eq!(plan.copied_bytes(), 4096);
+        assert_eq!(make(&mut plan, 0x1000), Ok(()), "as it lies");
+        (0..64).for_each(|window| plan.rebase(1 << 61, window));
+        let window = plan.window(0).map(|window| (window.index(), window.offset(), window.copied_bytes()));
+        assert_eq!(window, Some((63, 1 << 61, 0)));
     }
 }
