@@ -33,9 +33,11 @@ mod driver;
 mod ether;
 mod file;
 mod frame;
+mod isa_dma;
 mod machine;
 mod memory;
 mod nexus;
+mod ports;
 mod raw;
 mod user;
 
@@ -54,10 +56,12 @@ pub use ether::{
     FRAME_MOST, SBUS_ETHER_ATTR, ether_csr,
 };
 pub use file::{MapFileError, MappedFile};
+pub use isa_dma::DmaChannel;
 pub use machine::{Machine, UnknownDevice};
 pub use memory::{Buffer, BufferSpec, Fragmentation, Hole, Memory, MemoryError, Placement};
 pub use nexus::{
     BusCounters, BusFault, DeviceAccess, DeviceBus, FaultKind, IsaNexus, PciNexus, SbusNexus, StreamCounters,
 };
+pub use ports::{IsaPorts, PortAccess};
 pub use raw::RawDisk;
 pub use user::{Protection, UserSpace};

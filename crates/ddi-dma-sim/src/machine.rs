@@ -7,8 +7,10 @@ use ddi_dma::Nexus;
 use crate::config::{ConfigError, MachineConfig};
 use crate::disk::{DEVICES, DeviceSpec, Disk, NexusKind, Stepped};
 use crate::ether::{ETHERS, Ether, EtherSpec};
+use crate::isa_dma::DmaControllers;
 use crate::memory::{Buffer, BufferSpec, Memory, MemoryError};
 use crate::nexus::{BusCounters, DeviceBus, IsaNexus, PciNexus, SbusNexus};
+use crate::ports::IsaPorts;
 
 /// A simulated machine.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Machine {
     isa: Arc<IsaNexus>,
     pci: Arc<PciNexus>,
     sbus: Arc<SbusNexus>,
+    ports: Arc<IsaPorts>,
+    dma: Arc<DmaControllers>,
     disks: Vec<Arc<Disk>>,
     ethers: Vec<Arc<Ether>>,
 }
@@ -54,8 +58,10 @@ impl Machine {
         let isa = Arc::new(IsaNexus::new(Arc::clone(&memory), limit));
         let pci = Arc::new(PciNexus::new(Arc::clone(&memory), limit, &config.iommu)?);
         let sbus = Arc::new(SbusNexus::new(Arc::clone(&memory), limit, &config.sbus)?);
+        let ports = Arc::new(IsaPorts::default());
+        let dma = DmaControllers::new(isa.clone(), &ports);
         let (disks, ethers) = (Vec::new(), Vec::new());
-        let mut machine = Machine { config, memory, isa, pci, sbus, disks, ethers };
+        let mut machine = Machine { config, memory, isa, pci, sbus, ports, dma, disks, ethers };
         machine.disks = DEVICES.iter().map(|spec| machine.attach(spec)).collect::<Result<_, _>>()?;
         machine.ethers = ETHERS.iter().map(|spec| machine.attach_ether(spec)).collect();
         Ok(machine)
@@ -136,6 +142,14 @@ impl Machine {
     /// The SBus nexus.
     pub fn sbus(&self) -> &Arc<SbusNexus> {
         &self.sbus
+    }
+
+    /// The I/O ports of the ISA bus: the two DMA controllers and their page registers, and the devices that have ports.
+    ///
+    /// All is as after a reset, and no firmware has run: channel 4 joins the controllers only once somebody has programmed
+    /// it for cascade and unmasked it.
+    pub fn ports(&self) -> Arc<IsaPorts> {
+        Arc::clone(&self.ports)
     }
 
     /// A nexus as drivers' bindings see it.
