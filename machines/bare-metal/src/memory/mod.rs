@@ -1,0 +1,2 @@
+//! Memory: what the kernel allocates from.
+mod heap;
