@@ -171,6 +171,11 @@ impl<O: DmaObject> InFlight<O> {
         self.bound.current().ok_or(WindowError::NoSuchWindow { index, count })
     }
 
+    /// Which way the bytes go.
+    pub fn direction(&self) -> Direction {
+        self.bound.direction
+    }
+
     /// The current window; `None` where the last move failed.
     pub fn current_window(&self) -> Option<Window<'_>> {
         self.bound.current()

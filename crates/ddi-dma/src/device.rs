@@ -116,11 +116,7 @@ impl Bus {
             shared.map_space.counts(),
             shared.handles.counts(),
         ];
-        for counts in gates {
-            stats.waits += counts.waits;
-            stats.callbacks += counts.callbacks;
-            stats.passes += counts.passes;
-        }
+        gates.into_iter().for_each(|counts| stats.count_waits(counts));
         stats
     }
 }

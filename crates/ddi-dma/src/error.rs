@@ -17,16 +17,19 @@ pub enum Resource {
     Memory,
     /// Handles, where a bus limits them.
     Handles,
+    /// A channel of the system's DMA engine, of which each is there once.
+    DmaChannel(u8),
 }
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Resource::CopyBuffer => "copy buffer",
-            Resource::MapSpace => "map space",
-            Resource::Memory => "memory",
-            Resource::Handles => "handles",
-        })
+        match self {
+            Resource::CopyBuffer => f.write_str("copy buffer"),
+            Resource::MapSpace => f.write_str("map space"),
+            Resource::Memory => f.write_str("memory"),
+            Resource::Handles => f.write_str("handles"),
+            Resource::DmaChannel(number) => write!(f, "DMA channel {number}"),
+        }
     }
 }
 

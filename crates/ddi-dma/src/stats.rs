@@ -10,6 +10,7 @@ use crate::lock::Mutex;
 use portable_atomic::{AtomicU64, Ordering};
 
 use crate::error::{Resource, Shortage};
+use crate::wait::WaitCounts;
 
 /// What happened on a nexus since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +39,15 @@ pub struct Stats {
     pub quarantined_bytes: u64,
     /// Bytes that copy runs take now, those kept by idle handles included.
     pub copy_buffer_taken: u64,
+}
+
+impl Stats {
+    /// Adds what happened at a gate.
+    pub(crate) fn count_waits(&mut self, counts: WaitCounts) {
+        self.waits += counts.waits;
+        self.callbacks += counts.callbacks;
+        self.passes += counts.passes;
+    }
 }
 
 /// Counters of one handle.
@@ -113,6 +123,8 @@ impl Ledger {
             Resource::MapSpace => closed.map_space_shortages += 1,
             Resource::Memory => closed.memory_shortages += 1,
             Resource::Handles => closed.handle_shortages += 1,
+            // Not a bus' to give out.
+            Resource::DmaChannel(_) => {}
         }
     }
 
