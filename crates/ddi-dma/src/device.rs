@@ -18,7 +18,7 @@ use crate::handle_limit::HandleLimit;
 use crate::lock::Mutex;
 use crate::map_space::MapSpace;
 use crate::mem::MemoryPool;
-use crate::nexus::{Addressing, Nexus, NexusInfo, NexusMemory};
+use crate::nexus::{Addressing, Nexus, NexusInfo, NexusMemory, SlotKind};
 use crate::object::DmaObject;
 use crate::plan::Engine;
 use crate::platform::Platform;
@@ -102,8 +102,31 @@ impl Bus {
 
     /// A device on this bus; its name appears in what is printed.
     pub fn device(&self, name: impl Into<String>) -> Device {
+        self.device_of_kind(name.into(), SlotKind::Master)
+    }
+
+    /// A device in a slot of this bus, for buses whose slots differ: see [`Device::slave_only`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma::{Bus, BusConfig};
+    /// use ddi_dma_sim::{Machine, MachineConfig, NexusKind, SbusConfig};
+    ///
+    /// let sbus = SbusConfig { slave_only_slots: vec![3], ..SbusConfig::default() };
+    /// let machine = Machine::new(MachineConfig { sbus, ..MachineConfig::sparc() })?;
+    /// let bus = Bus::new(machine.nexus(NexusKind::Sbus), BusConfig::default());
+    /// assert!(bus.device_in_slot("frame buffer", 3).slave_only());
+    /// assert!(!bus.device_in_slot("disk", 1).slave_only());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn device_in_slot(&self, name: impl Into<String>, slot: u32) -> Device {
+        self.device_of_kind(name.into(), self.shared.nexus.slot(slot))
+    }
+
+    fn device_of_kind(&self, name: String, slot: SlotKind) -> Device {
         let quarantine = Mutex::new(Vec::new());
-        Device { shared: Arc::new(DeviceShared { bus: self.shared.clone(), name: name.into(), quarantine }) }
+        Device { shared: Arc::new(DeviceShared { bus: self.shared.clone(), name, slot, quarantine }) }
     }
 
     /// What happened on this bus so far.
@@ -136,6 +159,7 @@ pub struct Device {
 pub(crate) struct DeviceShared {
     pub(crate) bus: Arc<BusShared>,
     pub(crate) name: String,
+    slot: SlotKind,
     quarantine: Mutex<Vec<Quarantined>>,
 }
 
@@ -169,6 +193,15 @@ impl Device {
     /// The name that the device was given.
     pub fn name(&self) -> &str {
         &self.shared.name
+    }
+
+    /// Whether the device is in a slot in which DMA is not possible (`ddi_slaveonly(9F)`).
+    ///
+    /// A driver asks before it sets up DMA, and works without it, or refuses to attach. Handles are to be had all the
+    /// same: it is the device that does not get the bus.
+    #[doc(alias = "ddi_slaveonly")]
+    pub fn slave_only(&self) -> bool {
+        self.shared.slot == SlotKind::SlaveOnly
     }
 
     /// Allocates a handle: merges the nexus' limits into the engine's, and makes room for what binding needs

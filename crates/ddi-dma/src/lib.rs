@@ -106,7 +106,7 @@ pub use mem::{
     Word,
 };
 pub use nexus::{
-    Addressing, Coherence, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, Redzone,
+    Addressing, Coherence, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, Redzone, SlotKind,
     SyncRequest, SyncTarget,
 };
 pub use object::{Addresses, BusId, Cookie, DmaObject, Extent, Extents, PageList, View};

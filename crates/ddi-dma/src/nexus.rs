@@ -22,6 +22,15 @@ pub struct NexusInfo {
     pub page_size: u64,
 }
 
+/// What a slot of a bus lets its device do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SlotKind {
+    /// A device there can have the bus, and so do DMA.
+    Master,
+    /// A device there is only ever addressed: DMA is not possible.
+    SlaveOnly,
+}
+
 /// Which addresses the devices of a nexus use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addressing {
@@ -158,6 +167,11 @@ impl SyncTarget<'_> {
 pub unsafe trait Nexus: Send + Sync + 'static {
     /// Tells what the nexus is.
     fn info(&self) -> NexusInfo;
+
+    /// Tells what a slot lets its device do. Most buses have no slots in which DMA is not possible.
+    fn slot(&self, _slot: u32) -> SlotKind {
+        SlotKind::Master
+    }
 
     /// Maps an object for a device; writes where the device finds it to `bus`.
     ///
