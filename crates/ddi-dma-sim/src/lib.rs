@@ -39,6 +39,7 @@ mod memory;
 mod nexus;
 mod ports;
 mod raw;
+mod sound;
 mod user;
 
 pub use config::{
@@ -64,4 +65,5 @@ pub use nexus::{
 };
 pub use ports::{IsaPorts, PortAccess};
 pub use raw::RawDisk;
+pub use sound::{Channels, Coding, SOUND_BASE, SOUND_KEPT, SoundCard, SoundFormat, SoundStep, SoundStop};
 pub use user::{Protection, UserSpace};

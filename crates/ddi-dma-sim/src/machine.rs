@@ -11,6 +11,7 @@ use crate::isa_dma::DmaControllers;
 use crate::memory::{Buffer, BufferSpec, Memory, MemoryError};
 use crate::nexus::{BusCounters, DeviceBus, IsaNexus, PciNexus, SbusNexus};
 use crate::ports::IsaPorts;
+use crate::sound::SoundCard;
 
 /// A simulated machine.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct Machine {
     sbus: Arc<SbusNexus>,
     ports: Arc<IsaPorts>,
     dma: Arc<DmaControllers>,
+    sound: Arc<SoundCard>,
     disks: Vec<Arc<Disk>>,
     ethers: Vec<Arc<Ether>>,
 }
@@ -60,8 +62,9 @@ impl Machine {
         let sbus = Arc::new(SbusNexus::new(Arc::clone(&memory), limit, &config.sbus)?);
         let ports = Arc::new(IsaPorts::default());
         let dma = DmaControllers::new(isa.clone(), &ports);
+        let sound = SoundCard::new(&dma, &ports);
         let (disks, ethers) = (Vec::new(), Vec::new());
-        let mut machine = Machine { config, memory, isa, pci, sbus, ports, dma, disks, ethers };
+        let mut machine = Machine { config, memory, isa, pci, sbus, ports, dma, sound, disks, ethers };
         machine.disks = DEVICES.iter().map(|spec| machine.attach(spec)).collect::<Result<_, _>>()?;
         machine.ethers = ETHERS.iter().map(|spec| machine.attach_ether(spec)).collect();
         Ok(machine)
@@ -188,6 +191,11 @@ impl Machine {
     pub fn ether(&self, name: &str) -> Result<&Arc<Ether>, UnknownDevice> {
         let found = self.ethers.iter().find(|ether| ether.spec().name == name);
         found.ok_or_else(|| UnknownDevice { name: name.to_owned() })
+    }
+
+    /// The sound card on the ISA bus.
+    pub fn sound(&self) -> &Arc<SoundCard> {
+        &self.sound
     }
 
     /// All disks.

@@ -51,8 +51,8 @@ impl Register {
 /// Priority, timing and the senses of DREQ and DACK are kept in the command register and change nothing: nobody
 /// competes for the bus, a transfer takes no time, and the board would have to be rewired to suit other senses.
 ///
-/// Memory-to-memory is refused: on the board of an AT no page register is selected while neither channel 0 nor 1 has
-/// its DACK, so there is no address to read or write. While it is enabled, channel 0 is not served; its request stays.
+/// Memory-to-memory is refused: its transfers come without DACK, by which the board finds the page register, so that
+/// their upper address lines belong to no channel. While it is enabled, channel 0 is not served; its request stays.
 #[derive(Debug)]
 pub(super) struct Chip {
     channels: [Channel; CHANNELS],

@@ -79,6 +79,11 @@ impl DmaLine {
         DmaLine { controllers, channel }
     }
 
+    /// The channel that the lines belong to.
+    pub(crate) fn channel(&self) -> DmaChannel {
+        self.channel
+    }
+
     /// Raises DREQ for one transfer of one unit (1 byte on channels 0 to 3, 2 on 5 to 7), and tells what the
     /// controller did with it. DREQ falls with DACK.
     ///
