@@ -160,12 +160,19 @@ pub struct SbusConfig {
     pub physical: Physical,
     /// Whether a cache stands between devices and memory.
     pub cache: StreamingCache,
+    /// Slots in which a device never gets the bus, as slot 3 of a SPARCstation 1.
+    pub slave_only_slots: Vec<u32>,
 }
 
 impl Default for SbusConfig {
-    /// The uppermost 16 MiB of 32 bits, no physical addresses, a cache.
+    /// The uppermost 16 MiB of 32 bits, no physical addresses, a cache, the bus to be had in every slot.
     fn default() -> Self {
-        SbusConfig { dvma: 0xFF00_0000..=0xFFFF_FFFF, physical: Physical::Refused, cache: StreamingCache::On }
+        SbusConfig {
+            dvma: 0xFF00_0000..=0xFFFF_FFFF,
+            physical: Physical::Refused,
+            cache: StreamingCache::On,
+            slave_only_slots: Vec::new(),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::disk::{DEVICES, DeviceSpec, Disk, NexusKind, Stepped};
 use crate::ether::{ETHERS, Ether, EtherSpec};
 use crate::isa_dma::DmaControllers;
 use crate::memory::{Buffer, BufferSpec, Memory, MemoryError};
-use crate::nexus::{BusCounters, DeviceBus, IsaNexus, PciNexus, SbusNexus};
+use crate::nexus::{BusCounters, DeviceBus, IsaNexus, PciNexus, SbusNexus, SbusSlot};
 use crate::ports::IsaPorts;
 use crate::sound::SoundCard;
 
@@ -91,20 +91,51 @@ impl Machine {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn attach(&self, spec: &'static DeviceSpec) -> Result<Arc<Disk>, ConfigError> {
-        Disk::new(spec, self.device_bus(spec.nexus), &self.config.medium).map(Arc::new)
+        self.attach_in_slot(spec, self.sbus.master_slot())
+    }
+
+    /// Does as [`attach`](Self::attach), in a slot of one's choice. Only those of the SBus differ: see
+    /// [`SbusConfig::slave_only_slots`](crate::SbusConfig::slave_only_slots).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`attach`](Self::attach).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma_sim::{DEVICES, FaultKind, Machine, MachineConfig, Register, SbusConfig, csr};
+    ///
+    /// let sbus = SbusConfig { slave_only_slots: vec![3], ..SbusConfig::default() };
+    /// let machine = Machine::new(MachineConfig { sbus, ..MachineConfig::sparc() })?;
+    /// let sbus_disk = DEVICES.iter().find(|spec| spec.name == "sbus-disk").expect("it is there");
+    /// let disk = machine.attach_in_slot(sbus_disk, 3)?;
+    /// disk.put(Register::Csr, csr::START_TRANSFER);
+    /// disk.step();
+    /// assert_eq!(disk.last_fault().map(|fault| fault.kind), Some(FaultKind::NoGrant));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attach_in_slot(&self, spec: &'static DeviceSpec, slot: u32) -> Result<Arc<Disk>, ConfigError> {
+        Disk::new(spec, self.device_bus(spec.nexus, slot), &self.config.medium).map(Arc::new)
     }
 
     /// Makes a further network device of a kind on the bus of that kind; see [`attach`](Self::attach).
     pub fn attach_ether(&self, spec: &'static EtherSpec) -> Arc<Ether> {
-        Arc::new(Ether::new(spec, self.device_bus(spec.nexus)))
+        self.attach_ether_in_slot(spec, self.sbus.master_slot())
     }
 
-    /// A bus as its devices see it.
-    fn device_bus(&self, kind: NexusKind) -> Arc<dyn DeviceBus> {
+    /// Makes a further network device of a kind in a slot of one's choice; see
+    /// [`attach_in_slot`](Self::attach_in_slot).
+    pub fn attach_ether_in_slot(&self, spec: &'static EtherSpec, slot: u32) -> Arc<Ether> {
+        Arc::new(Ether::new(spec, self.device_bus(spec.nexus, slot)))
+    }
+
+    /// A bus as the device in a slot sees it.
+    fn device_bus(&self, kind: NexusKind, slot: u32) -> Arc<dyn DeviceBus> {
         match kind {
             NexusKind::Isa => self.isa.clone(),
             NexusKind::Pci => self.pci.clone(),
-            NexusKind::Sbus => self.sbus.clone(),
+            NexusKind::Sbus => Arc::new(SbusSlot::new(self.sbus.clone(), slot)),
         }
     }
 

@@ -35,7 +35,7 @@ proptest! {
         block in 1u64..1000,
     ) {
         // Eight pages at least, so that there is room for a window and what of it is copied.
-        let sbus = SbusConfig { dvma: 0xFF00_0000..=0xFF00_FFFF + dvma_pages * 8192, cache, physical };
+        let sbus = SbusConfig { dvma: 0xFF00_0000..=0xFF00_FFFF + dvma_pages * 8192, cache, physical, ..SbusConfig::default() };
         let config = MachineConfig { seed, page_size, iommu, sbus, ..MachineConfig::default() };
         let machine = Machine::new(config).expect("a sound machine");
         let spec = BufferSpec { length, offset, fragmentation, placement };

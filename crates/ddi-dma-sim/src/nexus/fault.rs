@@ -32,6 +32,8 @@ pub enum FaultKind {
     Unmapped,
     /// The IOMMU maps the address, but not for this kind of access.
     Forbidden,
+    /// The device is in a slave-only slot, to which no bus grant leads.
+    NoGrant,
 }
 
 impl fmt::Display for FaultKind {
@@ -41,6 +43,7 @@ impl fmt::Display for FaultKind {
             FaultKind::NoMemory => "no memory lies there",
             FaultKind::Unmapped => "the IOMMU maps nothing there",
             FaultKind::Forbidden => "the IOMMU's mapping does not allow it",
+            FaultKind::NoGrant => "the slot has no bus grant",
         })
     }
 }

@@ -7,6 +7,7 @@ mod iova;
 mod isa;
 mod pci;
 mod sbus;
+mod slot;
 mod stream_cache;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub use fault::{BusFault, DeviceAccess, FaultKind};
 pub use isa::IsaNexus;
 pub use pci::PciNexus;
 pub use sbus::SbusNexus;
+pub(crate) use slot::SbusSlot;
 pub use stream_cache::StreamCounters;
 
 use crate::memory::{Hole, Memory};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ddi_dma::{
     Addressing, AttrFlags, BurstSizes, Coherence, DmaAttr, Extent, MapId, MapRequest, MemRequest, Nexus,
-    NexusInfo, NexusMemory, Shortage, SyncFor, SyncRequest, SyncTarget, View,
+    NexusInfo, NexusMemory, Shortage, SlotKind, SyncFor, SyncRequest, SyncTarget, View,
 };
 
 use super::copy_memory::CopyMemory;
@@ -38,6 +38,7 @@ pub struct SbusNexus {
     mmu: Mmu,
     dvma: RangeInclusive<u64>,
     physical: Physical,
+    slave_only: Vec<u32>,
     cache: Option<StreamCache>,
     meter: Meter,
 }
@@ -48,7 +49,7 @@ impl SbusNexus {
         copy_buffer_limit: u64,
         config: &SbusConfig,
     ) -> Result<Self, ConfigError> {
-        let SbusConfig { dvma, physical, cache } = config.clone();
+        let SbusConfig { dvma, physical, cache, slave_only_slots: slave_only } = config.clone();
         let (start, end) = (*dvma.start(), *dvma.end());
         let refused = ConfigError::DvmaWindow { start, end };
         if end > LAST {
@@ -64,7 +65,7 @@ impl SbusNexus {
             StreamingCache::On => Some(StreamCache::default()),
         };
         let copies = CopyMemory::new(Arc::clone(&memory), copy_buffer_limit);
-        Ok(SbusNexus { memory, copies, mmu, dvma, physical, cache, meter: Meter::default() })
+        Ok(SbusNexus { memory, copies, mmu, dvma, physical, slave_only, cache, meter: Meter::default() })
     }
 
     /// Bytes of copy buffers handed out.
@@ -75,6 +76,21 @@ impl SbusNexus {
     /// Bytes of DVMA space in use, red zones included.
     pub fn map_space_used(&self) -> u64 {
         self.mmu.used()
+    }
+
+    /// The slots in which a device never gets the bus.
+    pub fn slave_only_slots(&self) -> &[u32] {
+        &self.slave_only
+    }
+
+    /// The lowest slot in which a device can get the bus, as somebody would choose who puts one in.
+    pub(crate) fn master_slot(&self) -> u32 {
+        (0..u32::MAX).find(|slot| self.slot(*slot) == SlotKind::Master).unwrap_or(u32::MAX)
+    }
+
+    /// Counts an access that never got onto the bus.
+    pub(super) fn count_fault(&self) {
+        self.meter.fault();
     }
 
     /// What the streaming cache holds and did; zeros without one.
@@ -194,6 +210,10 @@ unsafe impl Nexus for SbusNexus {
             coherence,
             page_size: self.memory.page_size(),
         }
+    }
+
+    fn slot(&self, slot: u32) -> SlotKind {
+        if self.slave_only.contains(&slot) { SlotKind::SlaveOnly } else { SlotKind::Master }
     }
 
     fn map(&self, request: &MapRequest<'_>, bus: &mut Vec<Extent>) -> Result<MapId, Shortage> {
