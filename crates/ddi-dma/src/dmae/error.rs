@@ -33,13 +33,15 @@ pub enum DmaeError {
         "command Translate: an ISA machine wires no channels for memory to memory; use FromDevice, ToDevice or Verify"
     )]
     Command,
-    /// `bufprocess` is Chain with nothing to follow, or not Chain with more cookies to follow.
-    #[error("bufprocess {}: the list has {cookies} cookies; {}", if *.cookies > 1 { "is not Chain" } else { "Chain" },
-        if *.cookies > 1 { "set Chain, or bind with sgllen 1" } else { "use NoAuto" })]
-    BufProcess {
+    /// `bufprocess` is not Chain, and the list has several cookies.
+    #[error("bufprocess is not Chain: the list has {cookies} cookies; set Chain, or bind with sgllen 1")]
+    Unchained {
         /// Cookies of the list.
         cookies: usize,
     },
+    /// `bufprocess` is Chain, and the list has one cookie.
+    #[error("bufprocess Chain: the list has one cookie, which nothing follows; set NoAuto")]
+    ChainOfOne,
     /// `step` is Hold.
     #[error("step Hold: an ISA engine counts its address up or down; use Increment or Decrement")]
     Step,
@@ -194,6 +196,18 @@ pub enum DmaeError {
         list: usize,
         /// How many there are.
         count: usize,
+    },
+    /// The part is not inside the list.
+    #[error("bytes {from:#x}..{to:#x} are not inside list {list}, which has {length:#x}")]
+    Part {
+        /// First byte.
+        from: u64,
+        /// Behind the last byte.
+        to: u64,
+        /// The list.
+        list: usize,
+        /// Its bytes.
+        length: u64,
     },
     /// The window could not be had.
     #[error(transparent)]

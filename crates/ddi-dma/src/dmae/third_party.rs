@@ -1,7 +1,7 @@
 //! Third-party DMA: an object in flight through a channel of the system's engine.
 
 use core::fmt;
-use core::ops::RangeBounds;
+use core::ops::{Range, RangeBounds};
 
 use super::channel::Channel;
 use super::error::DmaeError;
@@ -10,7 +10,7 @@ use crate::binding::{Binding, InFlight};
 use crate::error::{SyncError, WindowError};
 use crate::flags::SyncFor;
 use crate::object::{Cookie, DmaObject};
-use crate::plan::Window;
+use crate::plan::{Explanation, Window};
 
 /// An object in flight and the channel that moves it.
 ///
@@ -28,11 +28,11 @@ struct Parts<O: DmaObject> {
     at: Option<At>,
 }
 
-/// A list that is under way, and which of its cookies.
-#[derive(Debug, Clone, Copy)]
+/// A list that is under way, and which of its cookies are still to be programmed.
+#[derive(Debug, Clone)]
 struct At {
     list: usize,
-    cookie: usize,
+    to_come: Range<usize>,
 }
 
 /// What became of a chain.
@@ -97,31 +97,42 @@ impl<O: DmaObject> ThirdParty<O> {
     pub fn program(&mut self, request: &Request, list: usize) -> Result<(), DmaeError> {
         let parts = self.parts_mut();
         let cookies = parts.cookies(list)?;
-        let (Some(first), chain) = (cookies.first(), request.bufprocess == BufProcess::Chain) else {
-            return Err(DmaeError::NoSuchList { list, count: 0 });
+        let first = match (cookies, request.bufprocess) {
+            ([_], BufProcess::Chain) => return Err(DmaeError::ChainOfOne),
+            ([first], _) | ([first, ..], BufProcess::Chain) => *first,
+            (cookies, _) => return Err(DmaeError::Unchained { cookies: cookies.len() }),
         };
-        if chain != (cookies.len() > 1) {
-            return Err(DmaeError::BufProcess { cookies: cookies.len() });
-        }
-        if request.trans == Trans::Cascade {
-            return Err(DmaeError::Trans);
-        }
+        let to_come = 1..cookies.len();
         cookies.iter().try_for_each(|cookie| parts.channel.check(request, cookie))?;
-        let direction = parts.flight.direction();
-        let permitted = match request.command {
-            Command::FromDevice => direction.device_writes(),
-            Command::ToDevice => direction.device_reads(),
-            Command::Verify | Command::Translate => true,
+        parts.start(request, &first, At { list, to_come })
+    }
+
+    /// Programs the engine to move some bytes of a list, counted from the list's start: for a device whose command ends
+    /// with terminal count, and which takes less in a command than the list holds. The list has one cookie.
+    ///
+    /// # Errors
+    ///
+    /// [`DmaeError`], with no port written.
+    pub fn program_part(
+        &mut self,
+        request: &Request,
+        list: usize,
+        part: Range<u64>,
+    ) -> Result<(), DmaeError> {
+        let parts = self.parts_mut();
+        let cookie = match (parts.cookies(list)?, request.bufprocess) {
+            ([_], BufProcess::Chain) => return Err(DmaeError::ChainOfOne),
+            ([cookie], _) => *cookie,
+            (cookies, _) => return Err(DmaeError::Unchained { cookies: cookies.len() }),
         };
-        if !permitted {
-            return Err(DmaeError::Direction { command: request.command, direction });
+        let Range { start: from, end: to } = part;
+        if from > to || to > cookie.size {
+            return Err(DmaeError::Part { from, to, list, length: cookie.size });
         }
-        let first = *first;
-        // SAFETY: the cookie is one of the current window of an object in flight this way, and the channel is stopped
-        // before the window moves or the object lands (`halt`, `complete`, `drop`).
-        unsafe { parts.channel.program(request, &first)? };
-        parts.at = Some(At { list, cookie: 0 });
-        Ok(())
+        // Inside the cookie, so no sum of addresses overflows.
+        let part = Cookie { address: cookie.address + from, size: to - from };
+        parts.channel.check(request, &part)?;
+        parts.start(request, &part, At { list, to_come: 0..0 })
     }
 
     /// Programs the next cookie of a list that was programmed with `bufprocess` Chain, if the engine has moved the last
@@ -133,29 +144,31 @@ impl<O: DmaObject> ThirdParty<O> {
     pub fn advance(&mut self) -> Result<Advance, DmaeError> {
         let parts = self.parts_mut();
         let remaining = parts.channel.remaining()?;
-        let Some(At { list, cookie }) = parts.at.filter(|_| remaining == 0) else {
+        let Some(At { list, mut to_come }) = parts.at.clone().filter(|_| remaining == 0) else {
             return Ok(Advance::Running { remaining });
         };
-        let Some(next) = parts.cookies(list)?.get(cookie + 1).copied() else { return Ok(Advance::Done) };
-        // SAFETY: as in `program`, of which this goes on with the same list of the same window.
-        unsafe { parts.channel.program_next(&next)? };
-        parts.at = Some(At { list, cookie: cookie + 1 });
+        let Some(next) = to_come.next() else { return Ok(Advance::Done) };
+        let Some(cookie) = parts.cookies(list)?.get(next).copied() else { return Ok(Advance::Done) };
+        // SAFETY: as in `start`, of which this goes on with the same list of the same window.
+        unsafe { parts.channel.program_next(&cookie)? };
+        parts.at = Some(At { list, to_come });
         Ok(Advance::Next)
     }
 
-    /// Bytes of the list that the engine has not moved (`ddi_dmae_getcnt(9F)`); see [`Channel::remaining`].
+    /// Bytes that were programmed, in the current cookie and those of its list that follow, and that the engine has not
+    /// moved (`ddi_dmae_getcnt(9F)`); see [`Channel::remaining`].
     ///
     /// # Errors
     ///
-    /// [`DmaeError::NotProgrammed`] where no list was programmed in this window.
+    /// [`DmaeError::NotProgrammed`] where nothing was programmed in this window.
     pub fn remaining(&mut self) -> Result<u64, DmaeError> {
         let parts = self.parts_mut();
         let current = parts.channel.remaining()?;
-        let Some(At { list, cookie }) = parts.at else {
+        let Some(At { list, to_come }) = &parts.at else {
             return Err(DmaeError::NotProgrammed { channel: parts.channel.number() });
         };
-        let following = parts.cookies(list)?.iter().skip(cookie + 1);
-        Ok(current + following.map(|cookie| cookie.size).sum::<u64>())
+        let following = parts.cookies(*list)?.get(to_come.clone()).unwrap_or(&[]);
+        Ok(current + following.iter().map(|cookie| cookie.size).sum::<u64>())
     }
 
     /// Masks the channel; see [`Channel::disable`].
@@ -184,6 +197,11 @@ impl<O: DmaObject> ThirdParty<O> {
     /// Those of [`InFlight::sync`].
     pub fn sync(&mut self, range: impl RangeBounds<u64>, sync_for: SyncFor) -> Result<(), SyncError> {
         self.parts_mut().flight.sync(range, sync_for)
+    }
+
+    /// Says what is copied and where cookies, lists and windows end, and why.
+    pub fn explain(&self) -> Explanation {
+        self.parts().flight.explain()
     }
 
     /// Stops the engine, and gives the channel and the object back.
@@ -220,6 +238,27 @@ impl<O: DmaObject> ThirdParty<O> {
 }
 
 impl<O: DmaObject> Parts<O> {
+    /// Programs the engine with a cookie of the current window, or a part of one.
+    fn start(&mut self, request: &Request, cookie: &Cookie, at: At) -> Result<(), DmaeError> {
+        if request.trans == Trans::Cascade {
+            return Err(DmaeError::Trans);
+        }
+        let direction = self.flight.direction();
+        let permitted = match request.command {
+            Command::FromDevice => direction.device_writes(),
+            Command::ToDevice => direction.device_reads(),
+            Command::Verify | Command::Translate => true,
+        };
+        if !permitted {
+            return Err(DmaeError::Direction { command: request.command, direction });
+        }
+        // SAFETY: the bytes are those of a cookie of the current window of an object in flight this way, and the channel
+        // is stopped before the window moves or the object lands (`halt`, `complete`, `drop`).
+        unsafe { self.channel.program(request, cookie)? };
+        self.at = Some(at);
+        Ok(())
+    }
+
     /// The cookies of a list of the current window.
     fn cookies(&self, list: usize) -> Result<&[Cookie], DmaeError> {
         let window = self.flight.current_window();
