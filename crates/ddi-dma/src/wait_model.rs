@@ -14,6 +14,7 @@ use shuttle::thread::{self, Thread};
 use crate::attr::DmaAttr;
 use crate::callback::{Attempt, Callback};
 use crate::copy_buffer::CopyBuffer;
+use crate::dmae::{Dmae, PortIo};
 use crate::error::{Resource, Shortage};
 use crate::mem::MemoryPool;
 use crate::nexus::{
@@ -325,6 +326,134 @@ fn an_idle_run_is_never_overlooked() {
             })
             .collect();
         threads.into_iter().for_each(|thread| drop(thread.join()));
+    };
+    try_schedules(run);
+}
+
+/// Ports that note who writes them: a controller's sequences are never mixed.
+#[derive(Default)]
+struct Ports {
+    /// Who masked a line of the first controller to load it, and has not unmasked it yet.
+    loading: shuttle::sync::Mutex<Option<u64>>,
+    loads: AtomicU32,
+}
+
+impl PortIo for Ports {
+    fn read(&self, _: u16) -> u8 {
+        self.by_whom(None);
+        0
+    }
+
+    fn write(&self, port: u16, value: u8) {
+        self.by_whom(Some((port, value)));
+    }
+}
+
+impl Ports {
+    fn by_whom(&self, write: Option<(u16, u8)>) {
+        thread::yield_now();
+        let me = Threads.current();
+        let mut loading = self.loading.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        assert!(loading.is_none_or(|who| who == me), "two threads at one controller");
+        match write {
+            // The mode comes first within a load, the unmasking last.
+            Some((0x0B, _)) => *loading = Some(me),
+            Some((0x0A, line)) if line & 4 == 0 => {
+                *loading = None;
+                self.loads.fetch_add(1, Ordering::SeqCst);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn dma_engine() -> (Arc<Ports>, Dmae) {
+    let ports = Arc::new(Ports::default());
+    (ports.clone(), Dmae::with_platform(ports, Arc::new(Threads)))
+}
+
+#[test]
+fn a_channel_has_one_holder() {
+    let run = || {
+        let (ports, dmae) = dma_engine();
+        let (holders, turns) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let hold = {
+            let (holders, turns) = (holders.clone(), turns.clone());
+            move |mut channel: crate::dmae::Channel| {
+                assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two have it");
+                channel.first_party();
+                turns.fetch_add(1, Ordering::SeqCst);
+                holders.fetch_sub(1, Ordering::SeqCst);
+            }
+        };
+        let callback = {
+            let (dmae, hold) = (dmae.clone(), hold.clone());
+            Callback::new(move |me| match dmae.alloc(2, Wait::Callback(me)) {
+                Ok(channel) => {
+                    hold(channel);
+                    Attempt::Done
+                }
+                Err(_) => Attempt::Runout,
+            })
+        };
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let (dmae, hold) = (dmae.clone(), hold.clone());
+                thread::spawn(move || dmae.alloc(2, Wait::Sleep).into_iter().for_each(hold))
+            })
+            .collect();
+        if let Ok(channel) = dmae.alloc(2, Wait::Callback(&callback)) {
+            hold(channel);
+        }
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        assert_eq!(turns.load(Ordering::SeqCst), 3, "each had its turn");
+        assert_eq!(ports.loads.load(Ordering::SeqCst), 3);
+        assert!(dmae.alloc(2, Wait::DontWait).is_ok());
+    };
+    try_schedules(run);
+}
+
+#[test]
+fn channels_of_one_controller_are_programmed_one_at_a_time() {
+    let run = || {
+        let (ports, dmae) = dma_engine();
+        let threads: Vec<_> = (1..4)
+            .map(|number| {
+                let dmae = dmae.clone();
+                thread::spawn(move || {
+                    let mut channel =
+                        dmae.alloc(number, Wait::DontWait).unwrap_or_else(|error| panic!("{error}"));
+                    channel.first_party();
+                    channel.disable();
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        assert_eq!(ports.loads.load(Ordering::SeqCst), 3);
+    };
+    shuttle::check_random(run, SCHEDULES / 10);
+}
+
+#[test]
+fn who_cancels_does_not_get_a_channel_any_more() {
+    let run = || {
+        let (_, dmae) = dma_engine();
+        let held = dmae.alloc(5, Wait::DontWait);
+        let detached = Arc::new(AtomicBool::new(false));
+        let callback = {
+            let (dmae, detached) = (dmae.clone(), detached.clone());
+            Callback::new(move |me| {
+                assert!(!detached.load(Ordering::SeqCst), "called after it was cancelled");
+                let taken = dmae.alloc(5, Wait::Callback(me));
+                if taken.is_ok() { Attempt::Done } else { Attempt::Runout }
+            })
+        };
+        assert!(dmae.alloc(5, Wait::Callback(&callback)).is_err());
+        let releaser = thread::spawn(move || drop(held));
+        callback.cancel();
+        detached.store(true, Ordering::SeqCst);
+        drop(releaser.join());
+        assert!(dmae.alloc(5, Wait::DontWait).is_ok());
     };
     try_schedules(run);
 }
