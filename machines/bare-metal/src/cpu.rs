@@ -9,3 +9,37 @@ pub fn halt() -> ! {
         unsafe { asm!("cli", "hlt", options(nomem, nostack)) }
     }
 }
+
+/// Lets no interrupt in any more.
+pub fn disable_interrupts() {
+    // SAFETY: what an interrupt handler would have done comes later.
+    unsafe { asm!("cli", options(nostack)) }
+}
+
+/// Lets interrupts in.
+///
+/// # Safety
+///
+/// The interrupt table is loaded.
+pub unsafe fn enable_interrupts() {
+    // SAFETY: the caller's promise.
+    unsafe { asm!("sti", options(nostack)) }
+}
+
+/// Lets interrupts in and rests until one came. None can come in between: `sti` takes effect behind the next instruction.
+///
+/// # Safety
+///
+/// The interrupt table is loaded.
+pub unsafe fn enable_interrupts_and_rest() {
+    // SAFETY: the caller's promise.
+    unsafe { asm!("sti", "hlt", options(nostack)) }
+}
+
+/// The address whose access faulted last.
+pub fn faulting_address() -> u64 {
+    let address;
+    // SAFETY: reading the register changes nothing.
+    unsafe { asm!("mov {}, cr2", out(reg) address, options(nomem, nostack, preserves_flags)) }
+    address
+}

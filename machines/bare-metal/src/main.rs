@@ -2,13 +2,21 @@
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
 mod boot;
+mod command;
 mod cpu;
 mod exit;
+mod interrupts;
 mod memory;
 mod model;
+mod nexus;
+mod platform;
 mod ports;
 mod serial;
+mod tests;
+mod watchdog;
 
 use core::panic::PanicInfo;
 
@@ -22,7 +30,12 @@ extern "C" fn kernel_main(start_info: u32) -> ! {
     // SAFETY: the boot code passes on what the loader gave it.
     let command_line = unsafe { StartInfo::at(start_info) }.map_or("", StartInfo::command_line);
     println!("bare metal: {}, command {command_line:?}", Model::detect());
-    exit::exit(Outcome::Success)
+    // SAFETY: called once each, in this order; nothing was allocated before.
+    unsafe {
+        memory::init();
+        interrupts::init();
+    }
+    exit::exit(tests::run(command_line))
 }
 
 #[panic_handler]
