@@ -47,9 +47,9 @@ pub use config::{
     memory_map,
 };
 pub use disk::{
-    DEVICES, DeviceSpec, Disk, EngineSpec, EntryKind, ErrorCode, ISA_DISK_ATTR, ISA_SG_DISK_ATTR, Injection,
-    LATCH_DISK_ATTR, NexusKind, PCI_DISK_ATTR, PCI64_DISK_ATTR, Register, SBUS_DISK_ATTR, SECTOR, Stepped,
-    csr,
+    DEVICES, DeviceSpec, Disk, EngineSpec, EntryKind, ErrorCode, ISA_DISK_ATTR, ISA_MASTER, ISA_SG_DISK_ATTR,
+    Injection, LATCH_DISK_ATTR, NexusKind, PCI_DISK_ATTR, PCI64_DISK_ATTR, Register, SBUS_DISK_ATTR, SECTOR,
+    Stepped, csr,
 };
 pub use driver::{AttachError, DiskDriver, Explain, Interrupt, Report, TransferError, TransferErrorKind};
 pub use ether::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ddi_dma::Nexus;
 
 use crate::config::{ConfigError, MachineConfig};
-use crate::disk::{DEVICES, DeviceSpec, Disk, NexusKind, Stepped};
+use crate::disk::{DEVICES, DeviceSpec, Disk, ISA_MASTER, NexusKind, Stepped};
 use crate::ether::{ETHERS, Ether, EtherSpec};
 use crate::isa_dma::DmaControllers;
 use crate::memory::{Buffer, BufferSpec, Memory, MemoryError};
@@ -25,6 +25,7 @@ pub struct Machine {
     dma: Arc<DmaControllers>,
     sound: Arc<SoundCard>,
     disks: Vec<Arc<Disk>>,
+    masters: Vec<Arc<Disk>>,
     ethers: Vec<Arc<Ether>>,
 }
 
@@ -63,9 +64,11 @@ impl Machine {
         let ports = Arc::new(IsaPorts::default());
         let dma = DmaControllers::new(isa.clone(), &ports);
         let sound = SoundCard::new(&dma, &ports);
-        let (disks, ethers) = (Vec::new(), Vec::new());
-        let mut machine = Machine { config, memory, isa, pci, sbus, ports, dma, sound, disks, ethers };
+        let (disks, masters, ethers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut machine =
+            Machine { config, memory, isa, pci, sbus, ports, dma, sound, disks, masters, ethers };
         machine.disks = DEVICES.iter().map(|spec| machine.attach(spec)).collect::<Result<_, _>>()?;
+        machine.masters = vec![machine.attach(&ISA_MASTER)?];
         machine.ethers = ETHERS.iter().map(|spec| machine.attach_ether(spec)).collect();
         Ok(machine)
     }
@@ -116,7 +119,9 @@ impl Machine {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn attach_in_slot(&self, spec: &'static DeviceSpec, slot: u32) -> Result<Arc<Disk>, ConfigError> {
-        Disk::new(spec, self.device_bus(spec.nexus, slot), &self.config.medium).map(Arc::new)
+        let (bus, line) =
+            (self.device_bus(spec.nexus, slot), spec.channel.map(|channel| self.dma.line(channel)));
+        Disk::new(spec, bus, line, &self.config.medium).map(Arc::new)
     }
 
     /// Makes a further network device of a kind on the bus of that kind; see [`attach`](Self::attach).
@@ -204,13 +209,13 @@ impl Machine {
         }
     }
 
-    /// The disk of this name: see [`DEVICES`].
+    /// The disk of this name: see [`DEVICES`] and [`ISA_MASTER`].
     ///
     /// # Errors
     ///
     /// [`UnknownDevice`].
     pub fn device(&self, name: &str) -> Result<&Arc<Disk>, UnknownDevice> {
-        let found = self.disks.iter().find(|disk| disk.spec().name == name);
+        let found = self.disks.iter().chain(&self.masters).find(|disk| disk.spec().name == name);
         found.ok_or_else(|| UnknownDevice { name: name.to_owned() })
     }
 
@@ -229,7 +234,7 @@ impl Machine {
         &self.sound
     }
 
-    /// All disks.
+    /// All disks that need no DMA channel.
     pub fn devices(&self) -> &[Arc<Disk>] {
         &self.disks
     }
@@ -238,7 +243,8 @@ impl Machine {
     pub fn run(&self) -> usize {
         let mut ended = 0;
         loop {
-            let disks = self.disks.iter().filter(|disk| disk.step() == Stepped::Done).count();
+            let disks =
+                self.disks.iter().chain(&self.masters).filter(|disk| disk.step() == Stepped::Done).count();
             let round = disks + self.ethers.iter().filter(|ether| ether.step() == Stepped::Done).count();
             if round == 0 {
                 return ended;
@@ -249,6 +255,7 @@ impl Machine {
 }
 
 fn device_names() -> String {
-    let (disks, ethers) = (DEVICES.iter().map(|spec| spec.name), ETHERS.iter().map(|spec| spec.name));
+    let (disks, ethers) =
+        (DEVICES.iter().chain([&ISA_MASTER]).map(|spec| spec.name), ETHERS.iter().map(|spec| spec.name));
     disks.chain(ethers).collect::<Vec<_>>().join(", ")
 }

@@ -131,7 +131,7 @@ fn run(driver: &mut DiskDriver<Buf>) {
     let interrupt = driver.intr();
     match driver.ended() {
         Some(ended) => iodone(ended),
-        None if (stepped, interrupt) == (Stepped::Idle, Interrupt::Unclaimed) => driver.reset(),
+        None if stepped != Stepped::Done && interrupt == Interrupt::Unclaimed => driver.reset(),
         None => {}
     }
 }

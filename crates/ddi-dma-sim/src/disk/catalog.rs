@@ -2,6 +2,8 @@
 
 use ddi_dma::{AttrFlags, BurstSizes, DmaAttr};
 
+use crate::isa_dma::DmaChannel;
+
 /// Bytes of a sector of every disk.
 pub const SECTOR: u64 = 512;
 
@@ -64,6 +66,13 @@ pub struct DeviceSpec {
     pub attr: DmaAttr,
     /// What its engine is.
     pub engine: EngineSpec,
+    /// The channel by which it asks for the bus, as a jumper chooses it; `None` where the bus is to be had otherwise.
+    ///
+    /// Such a device gets the bus for a burst of up to 64 bytes, and only while the channel is in cascade mode and
+    /// unmasked. In another mode the controller answers with a cycle of its own: the byte or word at the address that
+    /// is programmed there moves, with 0xff from the device, which drives no data in such a cycle and takes none; it
+    /// does not get the bus.
+    pub channel: Option<DmaChannel>,
 }
 
 /// The ISA engine of the DDI's chapter on DMA, without its list.
@@ -155,6 +164,7 @@ pub static DEVICES: [DeviceSpec; 6] = [
             entries: EntryKind::Single,
             bursts: BurstSizes::empty(),
         },
+        channel: None,
     },
     DeviceSpec {
         name: "isa-sg-disk",
@@ -168,6 +178,7 @@ pub static DEVICES: [DeviceSpec; 6] = [
             entries: EntryKind::List(17),
             bursts: BurstSizes::empty(),
         },
+        channel: None,
     },
     DeviceSpec {
         name: "pci-disk",
@@ -181,6 +192,7 @@ pub static DEVICES: [DeviceSpec; 6] = [
             entries: EntryKind::List(17),
             bursts: BurstSizes::empty(),
         },
+        channel: None,
     },
     DeviceSpec {
         name: "latch-disk",
@@ -194,6 +206,7 @@ pub static DEVICES: [DeviceSpec; 6] = [
             entries: EntryKind::Single,
             bursts: BurstSizes::empty(),
         },
+        channel: None,
     },
     DeviceSpec {
         name: "pci64-disk",
@@ -207,6 +220,7 @@ pub static DEVICES: [DeviceSpec; 6] = [
             entries: EntryKind::List(256),
             bursts: BurstSizes::empty(),
         },
+        channel: None,
     },
     DeviceSpec {
         name: "sbus-disk",
@@ -220,5 +234,46 @@ pub static DEVICES: [DeviceSpec; 6] = [
             entries: EntryKind::Single,
             bursts: SBUS_BURSTS,
         },
+        channel: None,
     },
 ];
+
+/// A bus master on ISA that gets the bus by a DMA channel in cascade mode, as SCSI adapters of the AT did. It is wired
+/// to channel 5; a jumper makes another of it.
+///
+/// # Examples
+///
+/// ```
+/// use ddi_dma::PortIo;
+/// use ddi_dma_sim::{DeviceSpec, DmaChannel, ISA_MASTER, Machine, MachineConfig, Register, Stepped, csr};
+///
+/// static ON_6: DeviceSpec = DeviceSpec { channel: Some(DmaChannel::Dma6), ..ISA_MASTER };
+///
+/// let machine = Machine::new(MachineConfig::default())?;
+/// let disk = machine.attach(&ON_6)?;
+/// disk.put(Register::Address(0), 0x10_0000);
+/// disk.put(Register::Size(0), 511);
+/// disk.put(Register::Entries, 1);
+/// disk.put(Register::Csr, csr::START_TRANSFER);
+/// assert_eq!(disk.step(), Stepped::NoBus);
+///
+/// let ports = machine.ports();
+/// ports.write(0xD6, 0xC2);
+/// ports.write(0xD4, 0x02);
+/// assert_eq!(disk.step(), Stepped::Done);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub const ISA_MASTER: DeviceSpec = DeviceSpec {
+    name: "isa-master",
+    description: "ISA, a bus master in cascade on channel 5, 24-bit addresses, 1 MiB boundary, 16-bit counter, list of 17",
+    nexus: NexusKind::Isa,
+    attr: ISA_SG_DISK_ATTR,
+    engine: EngineSpec {
+        address_bits: 24,
+        counting_bits: 20,
+        size_bits: 16,
+        entries: EntryKind::List(17),
+        bursts: BurstSizes::empty(),
+    },
+    channel: Some(DmaChannel::Dma5),
+};

@@ -10,17 +10,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use catalog::SBUS_BURSTS;
 pub use catalog::{
-    DEVICES, DeviceSpec, EngineSpec, EntryKind, ISA_DISK_ATTR, ISA_SG_DISK_ATTR, LATCH_DISK_ATTR, NexusKind,
-    PCI_DISK_ATTR, PCI64_DISK_ATTR, SBUS_DISK_ATTR, SECTOR,
+    DEVICES, DeviceSpec, EngineSpec, EntryKind, ISA_DISK_ATTR, ISA_MASTER, ISA_SG_DISK_ATTR, LATCH_DISK_ATTR,
+    NexusKind, PCI_DISK_ATTR, PCI64_DISK_ATTR, SBUS_DISK_ATTR, SECTOR,
 };
 pub(crate) use registers::holds_burst;
 pub use registers::{ErrorCode, Register, csr};
 
 use crate::config::{ConfigError, MediumConfig};
+use crate::isa_dma::DmaLine;
 use crate::nexus::{BusFault, DeviceBus};
 use medium::Medium;
 use registers::Registers;
-use transfer::Transfer;
+use transfer::{Progress, Transfer};
 
 /// A disk on a bus.
 ///
@@ -34,6 +35,8 @@ use transfer::Transfer;
 pub struct Disk {
     spec: &'static DeviceSpec,
     bus: Arc<dyn DeviceBus>,
+    /// Where it asks for the bus.
+    line: Option<DmaLine>,
     medium: Medium,
     state: Mutex<State>,
 }
@@ -43,6 +46,16 @@ struct State {
     registers: Registers,
     injection: Option<Injection>,
     fault: Option<BusFault>,
+    stalled: Option<Stalled>,
+}
+
+/// A transfer that waits for the bus.
+#[derive(Debug)]
+struct Stalled {
+    /// What the registers held when it first ran.
+    registers: Registers,
+    /// Bytes that have moved.
+    moved: u64,
 }
 
 /// A mishap that a test wants of the next transfer.
@@ -69,6 +82,9 @@ pub enum Stepped {
     Idle,
     /// A transfer, to its end.
     Done,
+    /// What it could of a transfer, until it asked for the bus and did not get it. The transfer goes on with the next
+    /// step that finds the channel set up for it.
+    NoBus,
 }
 
 /// How a transfer ended.
@@ -83,11 +99,12 @@ impl Disk {
     pub(crate) fn new(
         spec: &'static DeviceSpec,
         bus: Arc<dyn DeviceBus>,
+        line: Option<DmaLine>,
         config: &MediumConfig,
     ) -> Result<Self, ConfigError> {
         let registers = Registers::new(&spec.engine);
-        let state = Mutex::new(State { registers, injection: None, fault: None });
-        Ok(Disk { spec, bus, medium: Medium::new(config)?, state })
+        let state = Mutex::new(State { registers, injection: None, fault: None, stalled: None });
+        Ok(Disk { spec, bus, line, medium: Medium::new(config)?, state })
     }
 
     /// What the disk is.
@@ -107,7 +124,12 @@ impl Disk {
 
     /// Writes a register.
     pub fn put(&self, register: Register, value: u64) {
-        self.state().registers.put(register, value, &self.spec.engine);
+        let mut state = self.state();
+        state.registers.put(register, value, &self.spec.engine);
+        if register == Register::Csr && value & csr::RESET != 0 {
+            state.stalled = None;
+            self.line.iter().for_each(DmaLine::withdraw);
+        }
     }
 
     /// Whether the interrupt line is raised.
@@ -115,15 +137,28 @@ impl Disk {
         self.get(Register::Csr) & csr::INTERRUPTING != 0
     }
 
-    /// Lets the device run: a started transfer goes to its end.
+    /// Lets the device run: a started transfer goes to its end, or to where the device does not get the bus.
     pub fn step(&self) -> Stepped {
         let mut state = self.state();
         if state.registers.csr & csr::BUSY == 0 {
             return Stepped::Idle;
         }
-        let (engine, injection) = (&self.spec.engine, state.injection.take());
-        let transfer = Transfer { engine, bus: &*self.bus, medium: &self.medium, injection };
-        let outcome = transfer.run(&state.registers);
+        let (engine, line, injection) = (&self.spec.engine, self.line.as_ref(), state.injection);
+        let transfer = Transfer { engine, bus: &*self.bus, line, medium: &self.medium, injection };
+        let stalled = state.stalled.take();
+        let (registers, moved) = match &stalled {
+            None => (&state.registers, 0),
+            Some(stalled) => (&stalled.registers, stalled.moved),
+        };
+        let outcome = match transfer.run(registers, moved) {
+            Progress::Ended(outcome) => outcome,
+            Progress::NoBus { moved } => {
+                let registers = registers.clone();
+                state.stalled = Some(Stalled { registers, moved });
+                return Stepped::NoBus;
+            }
+        };
+        state.injection = None;
         state.fault = outcome.fault;
         state.registers.end(outcome.error, outcome.residue);
         if injection == Some(Injection::LostInterrupt) {

@@ -84,7 +84,7 @@ pub(super) struct Entry {
 }
 
 /// What the registers hold.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Registers {
     /// [`csr`] bits that stay: ENABLE_INTERRUPTS, INTERRUPTING, TO_MEMORY, ERROR, BUSY.
     pub(super) csr: u64,

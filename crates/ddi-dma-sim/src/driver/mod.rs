@@ -168,7 +168,7 @@ impl<O: DmaObject> DiskDriver<O> {
             if let Some(ended) = self.ended() {
                 return ended;
             }
-            if (stepped, interrupt) == (Stepped::Idle, Interrupt::Unclaimed) {
+            if stepped != Stepped::Done && interrupt == Interrupt::Unclaimed {
                 self.reset();
             }
         }

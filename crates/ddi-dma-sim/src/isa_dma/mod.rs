@@ -169,7 +169,7 @@ impl State {
 /// The lowest address line does not reach the second controller: each register of it answers at two ports.
 fn register(port: u16) -> (usize, Register) {
     match port {
-        0xC0.. => (1, Register::at(port - 0xC0 >> 1)),
+        0xC0.. => (1, Register::at((port - 0xC0) >> 1)),
         _ => (0, Register::at(port)),
     }
 }

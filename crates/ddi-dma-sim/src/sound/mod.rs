@@ -196,6 +196,13 @@ impl SoundCard {
 }
 
 impl State {
+    /// The reset port is written: what restarts the processor lowers the interrupt too.
+    fn reset(&mut self, value: u8) {
+        if self.dsp.reset(value) == Restart::Yes {
+            self.interrupt = Raised::No;
+        }
+    }
+
     /// Gives the sample in the latch to the converter.
     fn play(&mut self, coding: Coding) {
         let sample = i16::from_le_bytes(self.latch);
@@ -232,11 +239,7 @@ impl PortDevice for SoundCard {
         match port - SOUND_BASE {
             offset::MIXER_INDEX => state.mixer.set_index(value),
             offset::MIXER_DATA => state.mixer.write(value),
-            offset::RESET => {
-                if state.dsp.reset(value) == Restart::Yes {
-                    state.interrupt = Raised::No;
-                }
-            }
+            offset::RESET => state.reset(value),
             offset::WRITE => state.dsp.take(value),
             _ => {}
         }
