@@ -10,6 +10,8 @@ mod channel;
 mod chip;
 mod line;
 mod pages;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
