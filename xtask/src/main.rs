@@ -1,6 +1,7 @@
 //! The project's own chores, run as `cargo xtask CHORE`.
 
 mod asan;
+mod bare_metal;
 mod counts;
 mod run;
 
@@ -26,6 +27,8 @@ enum Chore {
     Lint,
     /// The core for machines without an operating system.
     Bare,
+    /// The kernel of `machines/bare-metal` on the machine models QEMU and Bochs.
+    BareMetal(bare_metal::Choice),
     /// Instructions of one bind + unbind under callgrind, against their bounds.
     Counts,
     /// The tests of core and simulated machines under the address sanitizer.
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Ci => ci(),
         Chore::Lint => lint(),
         Chore::Bare => bare(),
+        Chore::BareMetal(choice) => bare_metal::test(&choice),
         Chore::Counts => counts::check(),
         Chore::Asan => asan::test(),
         Chore::Model => model(),
@@ -67,6 +71,7 @@ fn ci() -> Result<()> {
 fn lint() -> Result<()> {
     cargo("fmt --all --check").run()?;
     cargo("clippy --workspace --all-targets -- -D warnings").run()?;
+    bare_metal::lint()?;
     cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings").run()
 }
 

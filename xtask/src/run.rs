@@ -1,5 +1,6 @@
 //! Running other programs, and saying which one failed.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -24,6 +25,20 @@ pub fn program(name: &str, arguments: &str) -> Run {
 }
 
 impl Run {
+    /// Adds arguments, separated by blanks.
+    pub fn arguments(mut self, arguments: &str) -> Self {
+        self.command.args(arguments.split_whitespace());
+        self.text += &format!(" {arguments}");
+        self
+    }
+
+    /// Adds an option whose value is a path, which may hold blanks.
+    pub fn path(mut self, option: &str, path: &Path) -> Self {
+        self.command.arg(option).arg(path);
+        self.text += &format!(" {option} {}", path.display());
+        self
+    }
+
     /// Sets a variable of its environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::hint::{self, black_box};
 
 use super::{Failure, Test};
+use crate::cpu;
 use crate::memory::{FRAME_WINDOW, HEAP_SIZE};
 
 /// All variants.
@@ -12,6 +13,7 @@ pub(super) const VARIANTS: &[Test] = &[
     ("panic", || panic!("on purpose")),
     ("exception", exception),
     ("out-of-memory", out_of_memory),
+    ("triple-fault", || cpu::triple_fault()),
     ("time-out", || {
         loop {
             hint::spin_loop();

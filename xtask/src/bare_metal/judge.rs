@@ -1,0 +1,79 @@
+//! Whether a run ended as it should.
+
+use anyhow::{Result, anyhow};
+
+use super::Model;
+use super::watch::Ending;
+
+/// The code of a kernel all of whose tests passed.
+const SUCCESS: u8 = 16;
+
+/// What Bochs calls a panic although the kernel asked for it.
+const SHUTDOWN: &str = "Shutdown port: shutdown requested";
+
+/// Lines of a log that are shown.
+const TAIL: usize = 20;
+
+/// How a run should end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expect {
+    /// With all tests passed, and some test run.
+    Success,
+    /// With this code of the kernel.
+    Code(u8),
+    /// With a panic of the model that says this.
+    Panic(&'static str),
+}
+
+impl Expect {
+    /// Compares; the error shows all that was said.
+    pub(super) fn judge(self, ending: &Ending) -> Result<()> {
+        self.difference(ending).map_or(Ok(()), |why| Err(anyhow!("{why}\n{}", told(ending))))
+    }
+
+    /// What is wrong, if something is.
+    fn difference(self, ending: &Ending) -> Option<String> {
+        let Some(status) = ending.status else {
+            return Some(format!("killed: not done after {:?}", ending.limit));
+        };
+        let wanted = match (self, panic(&ending.log)) {
+            (Expect::Panic(what), Some(panic)) if panic.contains(what) => return None,
+            (Expect::Panic(what), None) => return Some(format!("the model did not panic: {what}")),
+            (_, Some(panic)) => return Some(format!("the model panicked: {panic}")),
+            (Expect::Success, None) => SUCCESS,
+            (Expect::Code(code), None) => code,
+        };
+        match exit_code(&ending.serial) {
+            None => return Some(format!("the kernel did not say how it ended ({status})")),
+            Some(code) if code != wanted => return Some(format!("exit code {code} instead of {wanted}")),
+            Some(_) => {}
+        }
+        // QEMU's status is made of the code; that of Bochs is the same however it ends.
+        if ending.model == Model::Qemu && status.code() != Some(i32::from(wanted) << 1 | 1) {
+            return Some(format!("the kernel said {wanted}, but: {status}"));
+        }
+        let passed = ending.serial.lines().filter(|line| line.starts_with("ok ")).count();
+        let failed = ending.serial.lines().filter(|line| line.starts_with("FAILED ")).count();
+        (self == Expect::Success && (passed == 0 || failed > 0)).then(|| {
+            format!("{passed} tests passed and {failed} failed in a run that says that it went well")
+        })
+    }
+}
+
+/// What Bochs panicked at.
+fn panic(log: &str) -> Option<&str> {
+    log.lines().find(|line| line.contains(">>PANIC<<") && !line.contains(SHUTDOWN))
+}
+
+/// The code in the kernel's last line, `exit: N (name)`.
+fn exit_code(serial: &str) -> Option<u8> {
+    let (code, _) = serial.lines().last()?.strip_prefix("exit: ")?.split_once(' ')?;
+    code.parse().ok()
+}
+
+/// What kernel and model said.
+fn told(ending: &Ending) -> String {
+    let log: Vec<&str> = ending.log.lines().collect();
+    let tail = log[log.len().saturating_sub(TAIL)..].join("\n");
+    format!("--- serial port\n{}--- end of the model's log\n{tail}", ending.serial)
+}
