@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ddi_dma::Nexus;
 
 use crate::config::{ConfigError, MachineConfig};
-use crate::disk::{DEVICES, DeviceSpec, Disk, ISA_MASTER, NexusKind, Stepped};
+use crate::disk::{DEVICES, DeviceSpec, Disk, NexusKind, Stepped};
 use crate::ether::{ETHERS, Ether, EtherSpec};
 use crate::isa_dma::DmaControllers;
 use crate::memory::{Buffer, BufferSpec, Memory, MemoryError};
@@ -25,7 +25,6 @@ pub struct Machine {
     dma: Arc<DmaControllers>,
     sound: Arc<SoundCard>,
     disks: Vec<Arc<Disk>>,
-    masters: Vec<Arc<Disk>>,
     ethers: Vec<Arc<Ether>>,
 }
 
@@ -64,11 +63,9 @@ impl Machine {
         let ports = Arc::new(IsaPorts::default());
         let dma = DmaControllers::new(isa.clone(), &ports);
         let sound = SoundCard::new(&dma, &ports);
-        let (disks, masters, ethers) = (Vec::new(), Vec::new(), Vec::new());
-        let mut machine =
-            Machine { config, memory, isa, pci, sbus, ports, dma, sound, disks, masters, ethers };
+        let (disks, ethers) = (Vec::new(), Vec::new());
+        let mut machine = Machine { config, memory, isa, pci, sbus, ports, dma, sound, disks, ethers };
         machine.disks = DEVICES.iter().map(|spec| machine.attach(spec)).collect::<Result<_, _>>()?;
-        machine.masters = vec![machine.attach(&ISA_MASTER)?];
         machine.ethers = ETHERS.iter().map(|spec| machine.attach_ether(spec)).collect();
         Ok(machine)
     }
@@ -209,13 +206,13 @@ impl Machine {
         }
     }
 
-    /// The disk of this name: see [`DEVICES`] and [`ISA_MASTER`].
+    /// The disk of this name: see [`DEVICES`].
     ///
     /// # Errors
     ///
     /// [`UnknownDevice`].
     pub fn device(&self, name: &str) -> Result<&Arc<Disk>, UnknownDevice> {
-        let found = self.disks.iter().chain(&self.masters).find(|disk| disk.spec().name == name);
+        let found = self.disks.iter().find(|disk| disk.spec().name == name);
         found.ok_or_else(|| UnknownDevice { name: name.to_owned() })
     }
 
@@ -234,7 +231,7 @@ impl Machine {
         &self.sound
     }
 
-    /// All disks that need no DMA channel.
+    /// All disks.
     pub fn devices(&self) -> &[Arc<Disk>] {
         &self.disks
     }
@@ -243,8 +240,7 @@ impl Machine {
     pub fn run(&self) -> usize {
         let mut ended = 0;
         loop {
-            let disks =
-                self.disks.iter().chain(&self.masters).filter(|disk| disk.step() == Stepped::Done).count();
+            let disks = self.disks.iter().filter(|disk| disk.step() == Stepped::Done).count();
             let round = disks + self.ethers.iter().filter(|ether| ether.step() == Stepped::Done).count();
             if round == 0 {
                 return ended;
@@ -255,7 +251,6 @@ impl Machine {
 }
 
 fn device_names() -> String {
-    let (disks, ethers) =
-        (DEVICES.iter().chain([&ISA_MASTER]).map(|spec| spec.name), ETHERS.iter().map(|spec| spec.name));
+    let (disks, ethers) = (DEVICES.iter().map(|spec| spec.name), ETHERS.iter().map(|spec| spec.name));
     disks.chain(ethers).collect::<Vec<_>>().join(", ")
 }

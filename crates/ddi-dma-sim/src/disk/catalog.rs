@@ -151,7 +151,7 @@ pub(crate) const SBUS_BURSTS: BurstSizes = BurstSizes::B1.union(BurstSizes::B2).
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub static DEVICES: [DeviceSpec; 6] = [
+pub static DEVICES: [DeviceSpec; 7] = [
     DeviceSpec {
         name: "isa-disk",
         description: "ISA, 24-bit addresses, 1 MiB boundary, 16-bit counter, no list",
@@ -236,6 +236,7 @@ pub static DEVICES: [DeviceSpec; 6] = [
         },
         channel: None,
     },
+    ISA_MASTER,
 ];
 
 /// A bus master on ISA that gets the bus by a DMA channel in cascade mode, as SCSI adapters of the AT did. It is wired

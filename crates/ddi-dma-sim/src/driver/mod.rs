@@ -6,9 +6,11 @@ mod outcome;
 
 use std::sync::Arc;
 
+use ddi_dma::dmae::ChannelError;
 use ddi_dma::plan::List;
 use ddi_dma::{
-    BindFlags, BurstSizes, Bus, BusConfig, Device, Direction, DmaHandle, DmaObject, InFlight, Wait,
+    BindFlags, BurstSizes, Bus, BusConfig, Channel, Device, Direction, DmaHandle, DmaObject, Dmae, InFlight,
+    Wait,
 };
 
 use crate::disk::{Disk, EntryKind, ErrorCode, Register, SECTOR, Stepped, csr};
@@ -22,6 +24,8 @@ pub struct DiskDriver<O: DmaObject = Buffer> {
     disk: Arc<Disk>,
     bus: Bus,
     device: Device,
+    /// The system's engine, for a device that gets the bus by a channel of it.
+    dmae: Option<Dmae>,
     explain: Explain,
     state: State<O>,
 }
@@ -43,6 +47,8 @@ enum State<O: DmaObject> {
 #[derive(Debug)]
 struct Transfer<O: DmaObject> {
     flight: InFlight<O>,
+    /// In cascade mode for as long as the transfer lasts.
+    channel: Option<Channel>,
     direction: Direction,
     /// First sector of the object.
     block: u64,
@@ -64,7 +70,8 @@ pub enum Interrupt {
 }
 
 impl<O: DmaObject> DiskDriver<O> {
-    /// Attaches a driver to a device, on a bus of its own.
+    /// Attaches a driver to a device, on a bus of its own. For a device that gets the bus by a channel of the system's
+    /// DMA engine, it takes the engine over.
     ///
     /// # Errors
     ///
@@ -90,15 +97,51 @@ impl<O: DmaObject> DiskDriver<O> {
     pub fn new(machine: &Machine, name: &str, config: BusConfig) -> Result<Self, AttachError> {
         let disk = machine.device(name)?;
         let bus = Bus::new(machine.nexus(disk.spec().nexus), config);
-        Self::on_bus(disk, &bus)
+        match disk.spec().channel {
+            None => Self::on_bus(disk, &bus),
+            Some(_) => Self::on_engine(disk, &bus, &Dmae::new(machine.ports())),
+        }
     }
 
     /// Attaches a driver to a device, on the bus of its nexus, whose copy buffer it shares with others.
     ///
     /// # Errors
     ///
-    /// [`AttachError::Alloc`].
+    /// [`AttachError::Alloc`]; [`AttachError::NoEngine`] where the device gets the bus by a channel.
     pub fn on_bus(disk: &Arc<Disk>, bus: &Bus) -> Result<Self, AttachError> {
+        match disk.spec().channel {
+            None => Self::attach(disk, bus, None),
+            Some(channel) => {
+                Err(AttachError::NoEngine { device: disk.spec().name, channel: channel.number() })
+            }
+        }
+    }
+
+    /// Attaches a driver to a device that gets the bus by a channel of the system's DMA engine: it has the channel, in
+    /// cascade mode, for the length of each transfer (first-party DMA).
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Alloc`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma::{BindFlags, Bus, BusConfig, Dmae};
+    /// use ddi_dma_sim::{BufferSpec, DiskDriver, Machine, MachineConfig};
+    ///
+    /// let machine = Machine::new(MachineConfig::default())?;
+    /// let (disk, dmae) = (machine.device("isa-master")?, Dmae::new(machine.ports()));
+    /// let bus = Bus::new(machine.nexus(disk.spec().nexus), BusConfig::default());
+    /// let mut driver = DiskDriver::on_engine(disk, &bus, &dmae)?;
+    /// driver.write(0, machine.buffer(&BufferSpec::new(512))?, BindFlags::PARTIAL)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_engine(disk: &Arc<Disk>, bus: &Bus, dmae: &Dmae) -> Result<Self, AttachError> {
+        Self::attach(disk, bus, disk.spec().channel.map(|_| dmae.clone()))
+    }
+
+    fn attach(disk: &Arc<Disk>, bus: &Bus, dmae: Option<Dmae>) -> Result<Self, AttachError> {
         let device = bus.device(disk.spec().name);
         let handle = device.alloc_handle(&disk.spec().attr, Wait::DontWait)?;
         if let (Some(burst), false) = (best_burst(handle.burst_sizes()), disk.spec().engine.bursts.is_empty())
@@ -106,7 +149,7 @@ impl<O: DmaObject> DiskDriver<O> {
             disk.put(Register::Burst, burst);
         }
         let (disk, bus) = (Arc::clone(disk), bus.clone());
-        Ok(DiskDriver { disk, bus, device, explain: Explain::No, state: State::Idle(handle) })
+        Ok(DiskDriver { disk, bus, device, dmae, explain: Explain::No, state: State::Idle(handle) })
     }
 
     /// Has the driver say why, or not.
@@ -212,6 +255,14 @@ impl<O: DmaObject> DiskDriver<O> {
                 return Err(TransferError { kind: TransferErrorKind::Busy { device }, object });
             }
         };
+        // The channel first: whoever has copy buffer has the channel already, so that no two wait for each other.
+        let channel = match self.first_party(wait) {
+            Ok(channel) => channel,
+            Err(error) => {
+                self.state = State::Idle(handle);
+                return Err(TransferError { kind: TransferErrorKind::Channel { device, error }, object });
+            }
+        };
         let binding = match handle.bind(object, direction, flags, wait) {
             Ok(binding) => binding,
             Err(error) => {
@@ -229,8 +280,17 @@ impl<O: DmaObject> DiskDriver<O> {
         let windows = binding.window_count();
         let report = Report { length, windows, explanation, ..Report::default() };
         let flight = binding.start();
-        self.proceed(Transfer { flight, direction, block, window: 0, next_list: 0, request: (0, 0), report });
+        let (window, next_list, request) = (0, 0, (0, 0));
+        self.proceed(Transfer { flight, channel, direction, block, window, next_list, request, report });
         Ok(())
+    }
+
+    /// Allocates the device's channel, if it needs one, and has the device drive the bus through it.
+    fn first_party(&self, wait: Wait<'_>) -> Result<Option<Channel>, ChannelError> {
+        let (Some(dmae), Some(number)) = (&self.dmae, self.disk.spec().channel) else { return Ok(None) };
+        let mut channel = dmae.alloc(number.number(), wait)?;
+        channel.first_party();
+        Ok(Some(channel))
     }
 
     /// Serves the device's interrupt, if it raised one (`xxintr`).
@@ -326,11 +386,13 @@ impl<O: DmaObject> DiskDriver<O> {
         }
     }
 
-    /// Unbinds the object. The device is done with it.
+    /// Unbinds the object, and gives the channel back. The device is done with both.
     fn end(&mut self, transfer: Transfer<O>, kind: Option<TransferErrorKind>) {
-        let (handle, object) = transfer.flight.complete().unbind();
+        let Transfer { flight, channel, report, .. } = transfer;
+        let (handle, object) = flight.complete().unbind();
+        drop(channel);
         let result = match kind {
-            None => Ok((object, transfer.report)),
+            None => Ok((object, report)),
             Some(kind) => Err(TransferError { kind, object }),
         };
         self.state = State::Ended(handle, result);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ddi_dma::dmae::ChannelError;
 use ddi_dma::plan::Explanation;
 use ddi_dma::{AllocError, BindErrorKind, WindowError};
 
@@ -48,6 +49,14 @@ pub enum AttachError {
     /// The nexus does not take the engine's attributes.
     #[error(transparent)]
     Alloc(#[from] AllocError),
+    /// The device gets the bus by a channel of the system's DMA engine, and the driver was given no engine.
+    #[error("{device} gets the bus by DMA channel {channel}: attach it with the machine's DMA engine")]
+    NoEngine {
+        /// Name of the device.
+        device: &'static str,
+        /// Its channel.
+        channel: u8,
+    },
 }
 
 /// Why a transfer failed. It gives the object back.
@@ -75,6 +84,14 @@ pub enum TransferErrorKind {
     Busy {
         /// Name of the device.
         device: &'static str,
+    },
+    /// The device's DMA channel could not be had.
+    #[error("{device}: cannot have its channel: {error}")]
+    Channel {
+        /// Name of the device.
+        device: &'static str,
+        /// Why.
+        error: ChannelError,
     },
     /// The object could not be bound.
     #[error("{device}: cannot bind: {kind}")]
