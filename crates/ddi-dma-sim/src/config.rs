@@ -46,6 +46,8 @@ pub struct MachineConfig {
     pub sbus: SbusConfig,
     /// What the disks store their sectors on.
     pub medium: MediumConfig,
+    /// What the floppy disk controllers do where their DMA channel does not answer.
+    pub floppy_patience: Patience,
 }
 
 impl MachineConfig {
@@ -80,6 +82,7 @@ impl Default for MachineConfig {
             iommu: Iommu::Off,
             sbus: SbusConfig::default(),
             medium: MediumConfig { size: 64 * MIB, backing: Backing::Memory },
+            floppy_patience: Patience::Waits,
         }
     }
 }
@@ -211,6 +214,15 @@ pub enum Backing {
     Memory,
     /// In a file without a name in this directory, so that disks larger than memory work.
     File(PathBuf),
+}
+
+/// What a floppy disk controller does where its DMA channel does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Patience {
+    /// It waits, as emulators have it: the command goes on once the channel is unmasked.
+    Waits,
+    /// It does not, since the disk does not either: the command ends with an overrun.
+    Overruns,
 }
 
 /// Why a machine cannot be built.

@@ -32,6 +32,7 @@ mod disk;
 mod driver;
 mod ether;
 mod file;
+mod floppy;
 mod frame;
 mod isa_dma;
 mod machine;
@@ -43,8 +44,8 @@ mod sound;
 mod user;
 
 pub use config::{
-    Backing, ConfigError, Iommu, MachineConfig, MediumConfig, PageSize, Physical, SbusConfig, StreamingCache,
-    memory_map,
+    Backing, ConfigError, Iommu, MachineConfig, MediumConfig, PageSize, Patience, Physical, SbusConfig,
+    StreamingCache, memory_map,
 };
 pub use disk::{
     DEVICES, DeviceSpec, Disk, EngineSpec, EntryKind, ErrorCode, ISA_DISK_ATTR, ISA_MASTER, ISA_SG_DISK_ATTR,
@@ -57,6 +58,10 @@ pub use ether::{
     FRAME_MOST, SBUS_ETHER_ATTR, ether_csr,
 };
 pub use file::{MapFileError, MappedFile};
+pub use floppy::{
+    DataRate, FLOPPIES, Flaw, FloppyController, FloppyDisk, FloppyGeometry, FloppyInjection, FloppySpec,
+    NoPortsLeft, WriteProtection,
+};
 pub use isa_dma::DmaChannel;
 pub use machine::{Machine, UnknownDevice};
 pub use memory::{Buffer, BufferSpec, Fragmentation, Hole, Memory, MemoryError, Placement};

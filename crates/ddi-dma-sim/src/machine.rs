@@ -7,6 +7,7 @@ use ddi_dma::Nexus;
 use crate::config::{ConfigError, MachineConfig};
 use crate::disk::{DEVICES, DeviceSpec, Disk, NexusKind, Stepped};
 use crate::ether::{ETHERS, Ether, EtherSpec};
+use crate::floppy::{Floppies, FloppyController, NoPortsLeft};
 use crate::isa_dma::DmaControllers;
 use crate::memory::{Buffer, BufferSpec, Memory, MemoryError};
 use crate::nexus::{BusCounters, DeviceBus, IsaNexus, PciNexus, SbusNexus, SbusSlot};
@@ -24,6 +25,7 @@ pub struct Machine {
     ports: Arc<IsaPorts>,
     dma: Arc<DmaControllers>,
     sound: Arc<SoundCard>,
+    floppies: Floppies,
     disks: Vec<Arc<Disk>>,
     ethers: Vec<Arc<Ether>>,
 }
@@ -63,8 +65,10 @@ impl Machine {
         let ports = Arc::new(IsaPorts::default());
         let dma = DmaControllers::new(isa.clone(), &ports);
         let sound = SoundCard::new(&dma, &ports);
+        let floppies = Floppies::new(&config, &dma, &ports);
         let (disks, ethers) = (Vec::new(), Vec::new());
-        let mut machine = Machine { config, memory, isa, pci, sbus, ports, dma, sound, disks, ethers };
+        let mut machine =
+            Machine { config, memory, isa, pci, sbus, ports, dma, sound, floppies, disks, ethers };
         machine.disks = DEVICES.iter().map(|spec| machine.attach(spec)).collect::<Result<_, _>>()?;
         machine.ethers = ETHERS.iter().map(|spec| machine.attach_ether(spec)).collect();
         Ok(machine)
@@ -130,6 +134,28 @@ impl Machine {
     /// [`attach_in_slot`](Self::attach_in_slot).
     pub fn attach_ether_in_slot(&self, spec: &'static EtherSpec, slot: u32) -> Arc<Ether> {
         Arc::new(Ether::new(spec, self.device_bus(spec.nexus, slot)))
+    }
+
+    /// Makes a further floppy disk controller with a drive and a disk of its own, on ports of its own and on the same DMA
+    /// channel as the others, the first one at 0x370.
+    ///
+    /// Whoever has it lets it run ([`FloppyController::step`]): [`run`](Self::run) does not know it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoPortsLeft`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma_sim::{Machine, MachineConfig};
+    ///
+    /// let machine = Machine::new(MachineConfig::default())?;
+    /// assert_eq!(machine.attach_floppy()?.base(), 0x370);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attach_floppy(&self) -> Result<Arc<FloppyController>, NoPortsLeft> {
+        self.floppies.attach(&self.config, &self.dma, &self.ports)
     }
 
     /// A bus as the device in a slot sees it.
@@ -226,6 +252,11 @@ impl Machine {
         found.ok_or_else(|| UnknownDevice { name: name.to_owned() })
     }
 
+    /// The floppy disk controller at 0x3f0.
+    pub fn floppy(&self) -> &Arc<FloppyController> {
+        self.floppies.built_in()
+    }
+
     /// The sound card on the ISA bus.
     pub fn sound(&self) -> &Arc<SoundCard> {
         &self.sound
@@ -242,6 +273,7 @@ impl Machine {
         loop {
             let disks = self.disks.iter().filter(|disk| disk.step() == Stepped::Done).count();
             let round = disks + self.ethers.iter().filter(|ether| ether.step() == Stepped::Done).count();
+            let round = round + usize::from(self.floppy().step() == Stepped::Done);
             if round == 0 {
                 return ended;
             }
