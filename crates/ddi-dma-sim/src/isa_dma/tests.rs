@@ -200,7 +200,11 @@ fn a_masked_channel_keeps_the_request() {
     let line = rig.program(DmaChannel::Dma2, TO_MEMORY, 0x20, 0, 9);
     rig.out(&[(0x0A, 0x06)]);
     assert_eq!(send(&line, &[1]), [Cycle::None]);
-    assert_eq!((rig.ports.read(0x08), rig.ports.read(0xD0)), (0x40, 0), "masked, it does not ask for the bus");
+    assert_eq!(
+        (rig.ports.read(0x08), rig.ports.read(0xD0)),
+        (0x40, 0),
+        "masked, it does not ask for the bus"
+    );
     rig.out(&[(0x0A, 0x02)]);
     assert_eq!(rig.ports.read(0xD0), 0x10, "HRQ of the first is DREQ of channel 4");
     assert_eq!(send(&line, &[1]), [GOES]);
