@@ -21,6 +21,8 @@ pub enum Outcome {
     TimeOut,
     /// The command line asks for what does not exist.
     BadCommand,
+    /// What is broken on purpose was noticed, as a test that failed.
+    Variant(&'static str),
     /// The test of this number failed first.
     Test(usize, &'static str),
 }
@@ -28,8 +30,10 @@ pub enum Outcome {
 impl Outcome {
     /// The first code that stands for a test.
     const FIRST_TEST: u8 = 32;
-    /// QEMU shifts a code left by one in the eight bits of its exit status.
-    const LAST: u8 = 127;
+    /// The last: QEMU shifts a code left by one in the eight bits of its exit status.
+    const LAST_TEST: u8 = 127;
+    /// Tests that have a code of their own.
+    pub const MOST_TESTS: usize = (Self::LAST_TEST - Self::FIRST_TEST) as usize + 1;
 
     /// The code: 16 is success, 17 to 31 are what a kernel can suffer, 32 and up are tests by their number.
     pub fn code(self) -> u8 {
@@ -40,10 +44,8 @@ impl Outcome {
             Outcome::OutOfMemory => 19,
             Outcome::TimeOut => 20,
             Outcome::BadCommand => 21,
-            Outcome::Test(number, _) => {
-                let code = u8::try_from(number).unwrap_or(u8::MAX).saturating_add(Self::FIRST_TEST);
-                code.min(Self::LAST)
-            }
+            Outcome::Variant(_) => 22,
+            Outcome::Test(number, _) => Self::FIRST_TEST + number as u8,
         }
     }
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Outcome {
             Outcome::OutOfMemory => f.write_str("out of memory"),
             Outcome::TimeOut => f.write_str("time-out"),
             Outcome::BadCommand => f.write_str("bad command"),
+            Outcome::Variant(name) => write!(f, "variant {name}"),
             Outcome::Test(_, name) => write!(f, "test {name}"),
         }
     }

@@ -1,4 +1,16 @@
 //! A kernel that runs ddi-dma on machine models that nobody here wrote: QEMU and Bochs.
+//!
+//! `cargo xtask bare-metal` builds it, starts it on both and judges how it ends. It boots ([`boot`]), makes a memory in
+//! which no buffer lies where a careless driver would expect it ([`memory`]), listens to interrupts ([`interrupts`]), puts
+//! an ISA bus under the framework ([`nexus`]) and runs what its command line asks for ([`tests`]):
+//!
+//! - nothing: all tests;
+//! - `test=NAME`: one test;
+//! - `variant=NAME`: something that is broken on purpose and must be noticed.
+//!
+//! What it says on the serial port is one line a test, `ok NAME` or `FAILED NAME: why`, and last `exit: CODE (name)`; see
+//! [`exit::Outcome`] for the codes. `unsafe` stands where the machine is touched: `boot`, `cpu`, `ports`, `interrupts`,
+//! `memory`, `nexus`; tests have it where they promise what they do with ports and cookies.
 #![no_std]
 #![no_main]
 

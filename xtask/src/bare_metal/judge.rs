@@ -77,3 +77,67 @@ fn told(ending: &Ending) -> String {
     let tail = log[log.len().saturating_sub(TAIL)..].join("\n");
     format!("--- serial port\n{}--- end of the model's log\n{tail}", ending.serial)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+    use std::time::Duration;
+
+    use super::*;
+
+    const WELL: &str = "ok this\nok that\nexit: 16 (success)\n";
+    const STOPPED: &str = "00000000042p[UNMAP ] >>PANIC<< Shutdown port: shutdown requested\n";
+    const PANICKED: &str = "00000000042p[DMA   ] >>PANIC<< request outside 64k boundary\n";
+
+    fn ending(model: Model, status: i32, serial: &str, log: &str) -> Ending {
+        let status = Some(ExitStatus::from_raw(status << 8));
+        Ending { model, status, limit: Duration::from_secs(1), serial: serial.into(), log: log.into() }
+    }
+
+    #[test]
+    fn what_went_well_is_accepted() {
+        assert_eq!(Expect::Success.difference(&ending(Model::Qemu, 33, WELL, "")), None);
+        assert_eq!(Expect::Success.difference(&ending(Model::Bochs, 1, WELL, STOPPED)), None);
+    }
+
+    #[test]
+    fn a_status_that_contradicts_the_kernel_is_not() {
+        // A triple fault under -no-reboot exits with 0.
+        assert!(Expect::Success.difference(&ending(Model::Qemu, 0, WELL, "")).is_some());
+        assert!(Expect::Success.difference(&ending(Model::Qemu, 35, WELL, "")).is_some());
+    }
+
+    #[test]
+    fn a_panic_of_the_model_is_told_from_its_shutdown() {
+        let panicked = ending(Model::Bochs, 1, WELL, PANICKED);
+        assert!(Expect::Success.difference(&panicked).is_some());
+        assert_eq!(Expect::Panic("64k boundary").difference(&panicked), None);
+        assert!(Expect::Panic("128k boundary").difference(&panicked).is_some());
+        assert!(Expect::Panic("64k boundary").difference(&ending(Model::Bochs, 1, WELL, STOPPED)).is_some());
+    }
+
+    #[test]
+    fn success_without_tests_or_with_a_failed_one_is_none() {
+        for serial in
+            ["exit: 16 (success)\n", "ok this\nFAILED that: why\nexit: 16 (success)\n", "ok this\n", ""]
+        {
+            assert!(Expect::Success.difference(&ending(Model::Qemu, 33, serial, "")).is_some(), "{serial}");
+        }
+    }
+
+    #[test]
+    fn each_way_to_fail_has_its_code() {
+        let failed = ending(Model::Bochs, 1, "FAILED this: why\nexit: 32 (test this)\n", STOPPED);
+        assert_eq!(Expect::Code(32).difference(&failed), None);
+        assert!(Expect::Code(33).difference(&failed).is_some());
+        assert!(Expect::Success.difference(&failed).is_some());
+    }
+
+    #[test]
+    fn a_run_that_was_killed_never_ended_well() {
+        let killed = Ending { status: None, ..ending(Model::Qemu, 33, WELL, "") };
+        assert!(Expect::Success.difference(&killed).is_some());
+        assert!(Expect::Panic("").difference(&killed).is_some());
+    }
+}

@@ -62,7 +62,7 @@ struct Run {
 /// All runs: the tests, and that what is broken on purpose is noticed.
 const RUNS: [(Model, &str, Expect); 9] = [
     (Model::Qemu, "", Expect::Success),
-    (Model::Qemu, "variant=failure", Expect::Code(32)),
+    (Model::Qemu, "variant=failure", Expect::Code(22)),
     (Model::Qemu, "variant=panic", Expect::Code(17)),
     (Model::Qemu, "variant=exception", Expect::Code(18)),
     (Model::Qemu, "variant=out-of-memory", Expect::Code(19)),

@@ -1,6 +1,7 @@
 //! The tests, and what runs them.
 
 mod binding;
+mod devices;
 mod failure;
 mod interrupts;
 mod memory;
@@ -18,7 +19,19 @@ use crate::{println, watchdog};
 pub type Test = (&'static str, fn() -> Result<(), Failure>);
 
 /// All tests. A test's place here is its exit code, from 32 on.
-const TESTS: &[&[Test]] = &[memory::TESTS, interrupts::TESTS, ports::TESTS, binding::TESTS];
+const TESTS: &[&[Test]] = &[memory::TESTS, interrupts::TESTS, ports::TESTS, devices::TESTS, binding::TESTS];
+
+/// All tests, counted.
+const COUNT: usize = {
+    let (mut count, mut file) = (0, 0);
+    while file < TESTS.len() {
+        count += TESTS[file].len();
+        file += 1;
+    }
+    count
+};
+
+const _: () = assert!(COUNT <= Outcome::MOST_TESTS, "each test needs an exit code of its own");
 
 /// Runs what the command line asks for.
 pub fn run(command_line: &str) -> Outcome {
@@ -55,7 +68,7 @@ fn run_where(wanted: impl Fn(&str) -> bool) -> Outcome {
 fn run_variant(name: &str) -> Outcome {
     match variants::VARIANTS.iter().find(|variant| variant.0 == name) {
         Some(variant) if passes(variant) => Outcome::Success,
-        Some(variant) => Outcome::Test(0, variant.0),
+        Some(variant) => Outcome::Variant(variant.0),
         None => {
             println!("there is no such variant");
             Outcome::BadCommand
