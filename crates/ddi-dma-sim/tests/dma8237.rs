@@ -169,7 +169,7 @@ fn software_requests_a_block() {
         ports.program(&channel, BLOCK_TO_MEMORY, 0x20 + number * 2, 0x1234, 99);
         // The channel is still masked, which software's requests do not mind.
         ports.request(&channel);
-        let address = (0x20 + u64::from(number) * 2) << 16 | 0x1234 * width;
+        let address = ((0x20 + u64::from(number) * 2) << 16) + 0x1234 * width;
         let length = 100 * width as usize;
         assert_eq!(peek(&machine, address, length), vec![0xFF; length], "nobody drove the lines");
         assert_eq!(
@@ -330,6 +330,12 @@ fn port() -> impl Strategy<Value = u16> {
     ]
 }
 
+/// A machine with little memory.
+fn little() -> Machine {
+    let memory = std::iter::once(0..LITTLE).collect();
+    Machine::new(MachineConfig { memory, dma_pool: 0, ..MachineConfig::default() }).expect("a machine")
+}
+
 /// Something that a program or the machine does.
 #[derive(Debug, Clone)]
 enum Deed {
@@ -363,8 +369,7 @@ proptest! {
         deeds in prop::collection::vec(deed(), 1..120),
         pages in prop::collection::vec(0..LITTLE_PAGES + 2, 1..4),
     ) {
-        let machine = Machine::new(MachineConfig { memory: vec![0..LITTLE], dma_pool: 0, ..MachineConfig::default() })
-            .expect("a machine");
+        let machine = little();
         let ports = Ports(machine.ports());
         ports.out(0xD6, 0xC0);
         ports.out(0xD4, 0x00);
@@ -415,8 +420,7 @@ proptest! {
         down: bool,
         again: bool,
     ) {
-        let machine = Machine::new(MachineConfig { memory: vec![0..LITTLE], dma_pool: 0, ..MachineConfig::default() })
-            .expect("a machine");
+        let machine = little();
         let ports = Ports(machine.ports());
         ports.out(0xD6, 0xC0);
         ports.out(0xD4, 0x00);

@@ -5,7 +5,7 @@ mod common;
 use common::pattern;
 use ddi_dma_sim::{
     DEVICES, DeviceAccess, DeviceSpec, ETHERS, ErrorCode, EtherErrorCode, EtherRegister, FaultKind, Machine,
-    MachineConfig, NexusKind, Physical, Register, SbusConfig, csr, ether_csr,
+    MachineConfig, NexusKind, Physical, Register, SbusConfig, csr, ether_csr, memory_map,
 };
 
 const STAYS: u8 = 0x5A;
@@ -16,7 +16,7 @@ fn machine(slave_only_slots: &[u32]) -> Machine {
         physical: Physical::Honoured,
         ..SbusConfig::default()
     };
-    let memory = vec![0..0x100_0000];
+    let memory = memory_map(16 << 20);
     Machine::new(MachineConfig { seed: 91, memory, sbus, ..MachineConfig::sparc() }).expect("a sound machine")
 }
 
