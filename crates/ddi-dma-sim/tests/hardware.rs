@@ -147,7 +147,7 @@ fn isa_has_24_address_lines() {
 #[test]
 fn lists_that_cannot_be_are_refused() {
     let machine = machine(1, PageSize::Kib4, Iommu::Off);
-    for spec in &DEVICES {
+    for spec in DEVICES.iter().filter(|spec| spec.channel.is_none()) {
         let disk = machine.device(spec.name).expect("a device");
         let EntryKind::List(most) = spec.engine.entries else { continue };
         for entries in [0, u64::from(most) + 1] {

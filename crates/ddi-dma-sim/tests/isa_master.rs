@@ -5,10 +5,11 @@ mod common;
 use std::sync::Arc;
 
 use common::pattern;
-use ddi_dma::{BindFlags, BusConfig, PortIo};
+use ddi_dma::dmae::ChannelError;
+use ddi_dma::{BindFlags, Bus, BusConfig, Direction, Dmae, PortIo, Resource, Shortage};
 use ddi_dma_sim::{
-    BufferSpec, DeviceSpec, Disk, DiskDriver, DmaChannel, ErrorCode, ISA_MASTER, Injection, IsaPorts,
-    Machine, MachineConfig, Register, Stepped, TransferErrorKind, csr,
+    AttachError, Buffer, BufferSpec, DeviceSpec, Disk, DiskDriver, DmaChannel, ErrorCode, ISA_MASTER,
+    Injection, IsaPorts, Machine, MachineConfig, NexusKind, Register, Stepped, TransferErrorKind, csr,
 };
 
 /// Memory that the 8237 finds at address 0 of page 0, where nobody wants it.
@@ -188,21 +189,38 @@ fn two_masters_share_the_bus_and_the_channels_do_not_mix() {
     assert_eq!(second.step(), Stepped::Done);
 }
 
+/// The driver has the channel for the length of a transfer: two take turns on one channel, and whoever else wants it waits.
 #[test]
-fn the_disks_driver_works_once_the_channel_does() {
+fn drivers_have_the_channel_for_the_length_of_a_transfer() {
     let machine = machine();
-    let mut driver = DiskDriver::new(&machine, "isa-master", BusConfig::default()).expect("attached");
-    let bytes = pattern(300_001, 5);
-    let mut buffer = machine.buffer(&BufferSpec::new(300_001).offset(9)).expect("memory");
-    buffer.write(0, &bytes).expect("inside");
-    let failed = driver.write(0, buffer, BindFlags::PARTIAL).expect_err("nobody set the channel up");
-    assert!(matches!(failed.kind, TransferErrorKind::NoInterrupt { .. }), "{}", failed.kind);
-    cascade(&machine.ports());
-    let (mut buffer, report) = driver.write(0, failed.object, BindFlags::PARTIAL).expect("written");
-    assert_eq!(report.moved, 300_001);
-    buffer.write(0, &vec![0; 300_001]).expect("inside");
-    let (buffer, _) = driver.read(0, buffer, BindFlags::PARTIAL).expect("read");
-    assert!(buffer.to_vec() == bytes);
+    let dmae = Dmae::new(machine.ports());
+    let bus = Bus::new(machine.nexus(NexusKind::Isa), BusConfig::default());
+    let second = machine.attach(&ISA_MASTER).expect("a disk");
+    let refused = DiskDriver::<Buffer>::on_bus(&second, &bus).expect_err("no engine");
+    assert_eq!(refused, AttachError::NoEngine { device: "isa-master", channel: 5 });
+    let mut drivers =
+        [master(&machine), &second].map(|disk| DiskDriver::on_engine(disk, &bus, &dmae).expect("attached"));
+    let buffer = |bytes: &[u8]| {
+        let mut buffer = machine.buffer(&BufferSpec::new(bytes.len() as u64).offset(9)).expect("memory");
+        buffer.write(0, bytes).expect("inside");
+        buffer
+    };
+    let bytes = [pattern(300_001, 5), pattern(300_001, 6)];
+    let [one, two] = &mut drivers;
+    one.start(0, buffer(&bytes[0]), Direction::ToDevice, BindFlags::PARTIAL).expect("started");
+    let kept = two.start(0, buffer(&bytes[1]), Direction::ToDevice, BindFlags::PARTIAL).expect_err("taken");
+    let shortage = Shortage { resource: Resource::DmaChannel(5), asked: 1, free: 0, largest: 0 };
+    let error = ChannelError::NoResources(shortage);
+    assert_eq!(kept.kind, TransferErrorKind::Channel { device: "isa-master", error });
+    while one.ended().is_none() {
+        one.disk().step();
+        one.intr();
+    }
+    two.write(0, kept.object, BindFlags::PARTIAL).expect("its turn");
+    for (driver, bytes) in drivers.iter_mut().zip(&bytes) {
+        let (there, _) = driver.read(0, buffer(&vec![0; bytes.len()]), BindFlags::PARTIAL).expect("read");
+        assert!(there.to_vec() == *bytes);
+    }
 }
 
 #[test]

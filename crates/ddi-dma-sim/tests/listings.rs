@@ -28,13 +28,17 @@ mod example_8_6_detach;
 mod example_9_3_mem_alloc;
 #[path = "../examples/example_sync_for_cpu.rs"]
 mod example_sync_for_cpu;
+#[path = "../examples/first_party_steps.rs"]
+mod first_party_steps;
+#[path = "../examples/third_party_steps.rs"]
+mod third_party_steps;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::thread;
 
 use common::pattern;
-use ddi_dma::{AddressSpace, Attempt, Buf, Bus, BusConfig, Direction, Wait};
+use ddi_dma::{AddressSpace, Attempt, Buf, Bus, BusConfig, Direction, Dmae, Wait};
 use ddi_dma_sim::{
     Buffer, BufferSpec, DEVICES, DeviceSpec, ErrorCode, ISA_SG_DISK_ATTR, Iommu, Machine, MachineConfig,
     NexusKind, Placement, Protection, Register, SbusConfig, UserSpace, csr,
@@ -43,9 +47,9 @@ use ddi_dma_sim::{
 /// Bytes that fill sixteen pages of the smaller size.
 const SIXTEEN_PAGES: u64 = 0x1_0000;
 
-/// Every disk on its bus; those on PCI without an IOMMU and behind one.
+/// Every disk that is a bus master on its bus; those on PCI without an IOMMU and behind one.
 fn everywhere(test: impl Fn(&Machine, &'static DeviceSpec)) {
-    for spec in &DEVICES {
+    for spec in DEVICES.iter().filter(|spec| spec.channel.is_none()) {
         let configs = match spec.nexus {
             NexusKind::Isa => vec![MachineConfig::default()],
             NexusKind::Sbus => vec![MachineConfig::sparc()],
@@ -99,7 +103,7 @@ fn assert_on_disk(machine: &Machine, name: &str, block: u64, bytes: &[u8]) {
 #[test]
 fn every_example_runs() {
     type Main = fn() -> Result<(), Box<dyn Error>>;
-    let examples: [(&str, Main); 11] = [
+    let examples: [(&str, Main); 13] = [
         ("bus_master_steps", bus_master_steps::main),
         ("dma_changes_sunos_4_1", dma_changes_sunos_4_1::main),
         ("dma_changes_sunos_5_7", dma_changes_sunos_5_7::main),
@@ -111,6 +115,8 @@ fn every_example_runs() {
         ("example_8_6_detach", example_8_6_detach::main),
         ("example_9_3_mem_alloc", example_9_3_mem_alloc::main),
         ("example_sync_for_cpu", example_sync_for_cpu::main),
+        ("first_party_steps", first_party_steps::main),
+        ("third_party_steps", third_party_steps::main),
     ];
     for (name, main) in examples {
         main().unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -450,4 +456,47 @@ fn bus_master_steps() {
         process.read(address, &mut there).expect("mapped");
         assert!(there == bytes, "{}", device.name);
     });
+}
+
+/// A process with so many pages of these bytes.
+fn process_with(machine: &Machine, bytes: &[u8]) -> (Arc<UserSpace>, u64) {
+    let process = UserSpace::new(machine, 1 << 30);
+    let address = process.map(bytes.len() as u64, Protection::ReadWrite).expect("room");
+    process.write(address, bytes).expect("mapped");
+    (process, address)
+}
+
+#[test]
+fn first_party_steps() {
+    let machine = Machine::new(MachineConfig::default()).expect("a sound machine");
+    let dmae = Dmae::new(machine.ports());
+    let bytes = pattern(0x30_0000, 9);
+    let (process, address) = process_with(&machine, &bytes);
+    let space: Arc<dyn AddressSpace> = process.clone();
+    let range = (address, bytes.len() as u64);
+    first_party_steps::transfer(&machine, &dmae, &space, range, 3, Direction::ToDevice).expect("written");
+    assert_on_disk(&machine, "isa-master", 3, &bytes);
+
+    process.write(address, &vec![0x77; bytes.len()]).expect("mapped");
+    first_party_steps::transfer(&machine, &dmae, &space, range, 3, Direction::FromDevice).expect("read");
+    let mut there = vec![0; bytes.len()];
+    process.read(address, &mut there).expect("mapped");
+    assert!(there == bytes);
+    assert_eq!(process.locked_pages(), 0);
+    assert!(dmae.alloc(5, Wait::DontWait).is_ok(), "the channel was given back");
+}
+
+#[test]
+fn third_party_steps() {
+    let machine = Machine::new(MachineConfig::default()).expect("a sound machine");
+    let dmae = Dmae::new(machine.ports());
+    let bytes = pattern(0x8_0000, 10);
+    let (process, address) = process_with(&machine, &bytes);
+    let space: Arc<dyn AddressSpace> = process.clone();
+    let played = third_party_steps::play(&machine, &dmae, &space, (address, bytes.len() as u64));
+    assert_eq!(played.expect("played"), bytes.len() / 2);
+    let expected: Vec<i16> = bytes.chunks(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+    assert!(machine.sound().played() == expected, "the samples played are the samples sent");
+    assert_eq!(process.locked_pages(), 0);
+    assert!(dmae.alloc(5, Wait::DontWait).is_ok(), "the channel was given back");
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Case, machine, pattern, round_trip};
-use ddi_dma::{BindFlags, Bus, BusConfig};
+use ddi_dma::{BindFlags, Bus, BusConfig, Dmae};
 use ddi_dma_sim::{BufferSpec, DEVICES, DiskDriver, Fragmentation, Iommu, NexusKind, PageSize, Placement};
 
 const SIZES: [u64; 9] = [1, 511, 512, 513, 4096, 64 << 10, (64 << 10) + 1, (1 << 20) + 3, 5 << 20];
@@ -124,15 +124,16 @@ fn drivers_on_one_bus_do_not_disturb_each_other() {
     let pci = Bus::new(machine.nexus(NexusKind::Pci), config);
     let sbus = Bus::new(machine.nexus(NexusKind::Sbus), config);
     std::thread::scope(|scope| {
+        let dmae = Dmae::new(machine.ports());
         for (seed, disk) in (1..).zip(machine.devices()) {
             let bus = match disk.spec().nexus {
                 NexusKind::Isa => &isa,
                 NexusKind::Pci => &pci,
                 NexusKind::Sbus => &sbus,
             };
-            let machine = &machine;
+            let (machine, dmae) = (&machine, dmae.clone());
             scope.spawn(move || {
-                let mut driver = DiskDriver::on_bus(disk, bus).expect("attached");
+                let mut driver = DiskDriver::on_engine(disk, bus, &dmae).expect("attached");
                 for round in 0..20 {
                     let bytes = pattern(70_000 + round, seed);
                     let spec = BufferSpec::new(bytes.len() as u64).offset(round);
