@@ -3,6 +3,7 @@
 mod common;
 
 use common::pattern;
+use ddi_dma::{Bus, BusConfig};
 use ddi_dma_sim::{
     DEVICES, DeviceAccess, DeviceSpec, ETHERS, ErrorCode, EtherErrorCode, EtherRegister, FaultKind, Machine,
     MachineConfig, NexusKind, Physical, Register, SbusConfig, csr, ether_csr, memory_map,
@@ -102,4 +103,18 @@ fn a_network_device_in_a_slave_only_slot_sends_nothing() {
     let error = EtherErrorCode::from_register(ether.get(EtherRegister::Error));
     assert_eq!(error, Some(EtherErrorCode::BusFault));
     assert_eq!(ether.last_fault().map(|fault| fault.kind), Some(FaultKind::NoGrant));
+}
+
+/// What a driver is told (`ddi_slaveonly(9F)`) is what its device meets.
+#[test]
+fn slave_only_is_told_by_the_nexus() {
+    let machine = machine(&[3, 7]);
+    for kind in [NexusKind::Isa, NexusKind::Pci, NexusKind::Sbus] {
+        let bus = Bus::new(machine.nexus(kind), BusConfig::default());
+        for slot in 0..10 {
+            let told = bus.device_in_slot("disk", slot).slave_only();
+            assert_eq!(told, kind == NexusKind::Sbus && [3, 7].contains(&slot), "{kind:?} slot {slot}");
+        }
+        assert!(!bus.device("disk").slave_only(), "a device without a slot");
+    }
 }
