@@ -2,8 +2,10 @@
 //!
 //! A [`Machine`] has sparse physical memory, [`Buffer`]s that are contiguous for the CPU and in pages for everybody
 //! else, an ISA, a PCI and an SBus nexus (PCI with an IOMMU or without, SBus with a streaming cache too), and disks
-//! ([`DEVICES`]) and network devices ([`ETHERS`]) that move bytes only by bus address through their nexus. An address that nothing answers is a [`BusFault`], reported by the device, never a
-//! quiet success. All that looks random comes from one seed.
+//! ([`DEVICES`]) and network devices ([`ETHERS`]) that move bytes only by bus address through their nexus. Behind
+//! [`IsaPorts`] it has two 8237As, and what they move bytes for: a [`FloppyController`] and a [`SoundCard`]. An address
+//! that nothing answers is a [`BusFault`], reported by the device, never a quiet success. All that looks random comes
+//! from one seed.
 //!
 //! # Examples
 //!

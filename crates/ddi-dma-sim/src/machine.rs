@@ -267,7 +267,8 @@ impl Machine {
         &self.disks
     }
 
-    /// Lets all devices run until none is busy, always in the same order. Tells how many transfers ended.
+    /// Lets all devices run until none is busy, always in the same order. Tells how many transfers ended,
+    /// with a reset or a seek of the floppy disk controller counted as one.
     pub fn run(&self) -> usize {
         let mut ended = 0;
         loop {

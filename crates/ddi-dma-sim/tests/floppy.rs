@@ -612,6 +612,32 @@ fn a_write_that_a_reset_ends_leaves_a_sector_without_check_bytes() {
 }
 
 #[test]
+fn a_disk_that_is_taken_out_in_the_middle_of_a_sector() {
+    let rig = Rig::new();
+    let medium = rig.fill_medium();
+    rig.command(&[0x03, 0xDF, 0x03]);
+    rig.command(&[READ, 0, 0, 0, 1, 2, 18, 0x1B, 0xFF]);
+    rig.run();
+    assert!((0..100).map(|_| rig.get(5)).eq(medium[..100].iter().copied()));
+    let disk = rig.floppy.eject().expect("a disk");
+    rig.run();
+    assert_eq!((rig.status(), rig.floppy.interrupting()), (0x30, false));
+    rig.floppy.insert(disk);
+    (100..SECTOR).for_each(|_| drop(rig.get(5)));
+    assert_eq!(rig.ended(), [0x40, 0x20, 0x20, 0, 0, 1, 2]);
+    rig.command(&[WRITE, 0, 0, 0, 2, 2, 18, 0x1B, 0xFF]);
+    rig.run();
+    (0..100).for_each(|byte| rig.put(5, byte));
+    let former = rig.floppy.insert(FloppyDisk::new(FloppyGeometry::MB_1_44)).expect("a disk");
+    rig.reset();
+    assert!(rig.medium(0, TRACK) == [0; TRACK], "the new disk was not written");
+    rig.floppy.insert(former);
+    rig.start();
+    let (result, _) = rig.read(READ, At(0, 0, 1, 18), TRACK);
+    assert_eq!(result, [0x40, 0x20, 0x20, 0, 0, 2, 2]);
+}
+
+#[test]
 fn without_dma_bytes_pass_the_data_register() {
     let rig = Rig::new();
     let medium = rig.fill_medium();

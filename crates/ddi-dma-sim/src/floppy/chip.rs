@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::catalog::DataRate;
 use super::command::{Command, TransferKind, Way};
-use super::disk::{Encoding, Recording, SectorId};
+use super::disk::{Encoding, FloppyDisk, Recording, SectorId};
 use super::drive::{ChangeLine, Drive};
 use super::execution::{BytePort, Ending, Exchange, Execution, Progress, ReadId, Unit};
 use super::format::Format;
@@ -84,6 +84,14 @@ impl Chip {
             interrupt: Line::Low,
             last_byte: 0xFF,
         }
+    }
+
+    /// Takes the disk out of the drive, and away from the command that uses it.
+    pub(super) fn eject(&mut self) -> Option<FloppyDisk> {
+        if let Phase::Execution(execution) = &mut self.phase {
+            execution.lose_disk(&mut self.drive);
+        }
+        self.drive.eject()
     }
 
     /// Whether the interrupt reaches the bus.

@@ -37,11 +37,9 @@ impl Drive {
         Drive { disk: Some(disk), change: ChangeLine::Active, cylinder, turned: 0 }
     }
 
-    /// Puts a disk in, and gives the one that was there.
-    pub(super) fn insert(&mut self, disk: FloppyDisk) -> Option<FloppyDisk> {
-        let former = self.eject();
+    /// Puts a disk in where there is none.
+    pub(super) fn insert(&mut self, disk: FloppyDisk) {
         self.disk = Some(disk);
-        former
     }
 
     /// Takes the disk out.

@@ -118,6 +118,15 @@ impl Execution {
         }
     }
 
+    /// The disk is about to leave the drive, wherever the command is.
+    pub(super) fn lose_disk(&mut self, drive: &mut Drive) {
+        match self {
+            Execution::Transfer(transfer) => transfer.lose_disk(drive),
+            Execution::Format(format) => format.abandon(drive),
+            Execution::ReadId(_) => {}
+        }
+    }
+
     /// Which way its next byte goes, where it is ready for one.
     pub(super) fn wants(&self) -> Option<Way> {
         match self {

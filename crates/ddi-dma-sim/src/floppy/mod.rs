@@ -1,20 +1,4 @@
 //! A floppy disk controller with a drive, as on a PC/AT: an 82077AA, which does what a uPD765 did, and DMA channel 2.
-//!
-//! What follows the data sheet, though emulators mostly do not:
-//! - the controller wakes up at 250 kbit/s: without a write of the configuration control register a disk of high density
-//!   shows no address mark;
-//! - the drive is selected only while its motor runs; where nothing turns, a command that looks for a sector never ends
-//!   and never interrupts, until a reset;
-//! - RECALIBRATE sends 79 pulses at the most, and the head, which may reach cylinder 82, lies anywhere at first;
-//! - the disk change line falls with a step pulse, not with a seek that needs none;
-//! - a transfer without terminal count ends abnormally behind the last sector of the track, also where that was all that
-//!   the driver wanted, and then tells the number of that last sector;
-//! - a verify cycle, or one in the wrong direction, is an overrun: the byte did not pass.
-//!
-//! What the data sheet leaves open: a read of the data register where it has nothing shows the last byte that passed it.
-//! Without DMA (SPECIFY with ND) bytes pass the data register; nothing raises terminal count then.
-//!
-//! Not there: READ TRACK, VERIFY, SCAN and RELATIVE SEEK, which are answered as invalid; the tape drive register.
 
 mod catalog;
 mod chip;
@@ -51,12 +35,34 @@ const MAIN_STATUS: u16 = 4;
 const DATA: u16 = 5;
 const DIGITAL_INPUT: u16 = 7;
 
-/// A floppy disk controller with one drive.
+/// A floppy disk controller with one drive, as its data sheet has it.
 ///
-/// Drivers reach it through its ports ([`Machine::ports`](crate::Machine::ports)): at [`base`](Self::base) + 2 the digital
-/// output register, + 4 main status (written: data rate select), + 5 data, + 7 digital input (written: configuration
-/// control). It does nothing until it is let run ([`step`](Self::step), or [`Machine::run`](crate::Machine::run)): then
-/// the reset, the seeks and the command that are under way go on.
+/// Drivers reach it through its ports ([`Machine::ports`](crate::Machine::ports)): at [`base`](Self::base) + 2 the
+/// digital output register, + 4 main status (written: data rate select), + 5 data, + 7 digital input (written:
+/// configuration control). It does nothing until it is let run ([`step`](Self::step), or
+/// [`Machine::run`](crate::Machine::run)): then the reset, the seeks and the command that are under way go on.
+///
+/// A driver that emulators let pass may fail here:
+/// - The controller wakes up at 250 kbit/s. Until somebody writes the configuration control register, a disk of
+///   high density shows no address mark.
+/// - The drive is selected only while its motor runs. Where no disk turns, a command that looks for a sector does
+///   not end and does not interrupt, until a reset.
+/// - The head lies anywhere at first, and reaches cylinder 82. RECALIBRATE sends 79 pulses at the most.
+/// - The disk change line falls with a step pulse, which a seek to where the head is does not have.
+/// - The interrupt of a reset lasts until all four drives were asked for, that of a result until its first byte is
+///   read.
+/// - Without terminal count a transfer ends abnormally behind the last sector of the track, even where the driver
+///   wanted no more, and tells the number of that last sector.
+/// - A verify cycle of the DMA controller is an overrun, and so is one in the wrong direction: the byte did not
+///   pass.
+/// - A reset, or an ejected disk, in the middle of a write leaves a sector whose check bytes do not match.
+///
+/// What the data sheet leaves open: a read of the data register where it has nothing gives the last byte that
+/// passed it. Without DMA (SPECIFY with its lowest bit set) bytes pass the data register, and nothing raises
+/// terminal count.
+///
+/// It does not know READ TRACK, VERIFY, SCAN and RELATIVE SEEK, which it answers as invalid, nor a tape drive
+/// register.
 ///
 /// # Examples
 ///
@@ -118,7 +124,7 @@ pub enum FloppyInjection {
     /// Terminal count comes with this byte of the next transfer, whatever the DMA controller counts: the transfer is
     /// short and ends well.
     ShortTransfer {
-        /// Bytes that it moves.
+        /// Bytes that it moves, one at least: terminal count comes with a byte.
         after: u64,
     },
     /// The next interrupt is lost.
@@ -185,7 +191,7 @@ impl FloppyController {
                 let disk = state.chip.drive.disk_mut().ok_or_else(no_disk)?;
                 return disk.damage(cylinder, head, sector, flaw);
             }
-            FloppyInjection::ShortTransfer { after } => state.chip.mishaps.cut = Some(after),
+            FloppyInjection::ShortTransfer { after } => state.chip.mishaps.cut = Some(after.max(1)),
             FloppyInjection::LostInterrupt => state.chip.mishaps.interrupt = Some(LostInterrupt),
         }
         Ok(())
@@ -193,12 +199,15 @@ impl FloppyController {
 
     /// Puts a disk into the drive, and gives the one that was there.
     pub fn insert(&self, disk: FloppyDisk) -> Option<FloppyDisk> {
-        self.state().chip.drive.insert(disk)
+        let mut state = self.state();
+        let former = state.chip.eject();
+        state.chip.drive.insert(disk);
+        former
     }
 
     /// Takes the disk out of the drive.
     pub fn eject(&self) -> Option<FloppyDisk> {
-        self.state().chip.drive.eject()
+        self.state().chip.eject()
     }
 
     /// Reads the disk past the controller.

@@ -13,8 +13,8 @@ const RECALIBRATE_PULSES: usize = 79;
 
 /// The seeks of all drives.
 ///
-/// The controller does not see where a head is: it counts, and looks at the sensor for track 0 when it recalibrates. The
-/// pulses reach the drive that the digital output register selects, whatever drive the command says.
+/// The controller does not see where a head is: it counts, and looks at the sensor for track 0 when it recalibrates.
+/// The pulses reach the drive that the digital output register selects, whatever drive the command says.
 #[derive(Debug, Default)]
 pub(super) struct Seeks {
     running: [Option<Seek>; DRIVES],

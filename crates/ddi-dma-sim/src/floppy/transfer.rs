@@ -1,4 +1,5 @@
-//! READ DATA and WRITE DATA, and the same for deleted data: sector by sector until terminal count or the end of the track.
+//! READ DATA and WRITE DATA, and the same for deleted data: sector by sector until terminal count or the end of the
+//! track.
 
 use std::ops::ControlFlow;
 
@@ -89,6 +90,15 @@ impl Transfer {
         let field = self.field.take().filter(|field| self.order.kind.way == Way::ToDisk && field.at > 0);
         if let (Some(field), Some(disk)) = (field, drive.writable_disk()) {
             disk.break_sector(field.place, self.id, self.order.kind.mark, &field.bytes[..field.at]);
+        }
+    }
+
+    /// The sector under the head is taken away: no check bytes follow.
+    pub(super) fn lose_disk(&mut self, drive: &mut Drive) {
+        match (self.order.kind.way, &mut self.field) {
+            (Way::ToDisk, _) => self.abandon(drive),
+            (Way::FromDisk, Some(field)) => field.check = Check::Bad,
+            (Way::FromDisk, None) => {}
         }
     }
 
