@@ -20,6 +20,24 @@ pub(crate) trait PortDevice: std::fmt::Debug + Send + Sync {
 /// The I/O ports of a machine.
 ///
 /// A port that nobody claims reads as 0xff, and what is written to it is lost.
+///
+/// # Examples
+///
+/// ```
+/// use ddi_dma::PortIo;
+/// use ddi_dma_sim::{Machine, MachineConfig, PortAccess};
+///
+/// let machine = Machine::new(MachineConfig::default())?;
+/// let ports = machine.ports();
+/// ports.start_trace(100);
+/// // The base address of channel 2, low byte first.
+/// for (port, value) in [(0x0C, 0x00), (0x04, 0x34), (0x04, 0x12), (0x0C, 0x00)] {
+///     ports.write(port, value);
+/// }
+/// assert_eq!([ports.read(0x04), ports.read(0x04)], [0x34, 0x12]);
+/// assert_eq!(ports.take_trace()[5], PortAccess::Read { port: 0x04, value: 0x12 });
+/// # Ok::<(), ddi_dma_sim::ConfigError>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct IsaPorts {
     claims: RwLock<Vec<Claim>>,

@@ -360,7 +360,7 @@ fn deed() -> impl Strategy<Value = Deed> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// Whatever is written, what changes in memory lies in a page that a page register has named, for a channel of its
     /// width. Pages are named from a few, so that most of memory must stay.

@@ -29,7 +29,8 @@ pub(super) enum Service {
     /// As long as the device asks, or a transfer for each time that it asks. A device that asks for each of its units,
     /// as all here do, sees no difference.
     PerRequest,
-    /// To the terminal count; the only one that serves software.
+    /// To the terminal count, once the device has asked. One that goes on asking sees no difference either, and one that
+    /// stops is served no further here. Software is served in this mode alone.
     Block,
     /// It only passes the bus on.
     Cascade,

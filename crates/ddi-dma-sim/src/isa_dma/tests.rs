@@ -235,6 +235,9 @@ fn channel_4_is_the_first_controllers_way_to_the_bus() {
         (&[(0xDC, 0x00)], true),
         (&[(0xD0, 0x04)], false),
         (&[(0xD0, 0x00)], true),
+        // The same refusal of memory-to-memory, at channel 4.
+        (&[(0xD0, 0x01)], false),
+        (&[(0xD0, 0x00)], true),
         (&[(0xDA, 0x00)], false),
         // The mode outlives the master clear; the masks do not.
         (&[(0xDE, 0x0E)], true),

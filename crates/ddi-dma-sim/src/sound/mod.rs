@@ -41,9 +41,10 @@ const STATUS_REST: u8 = 0x7F;
 ///
 /// It has the processor (version 4.05) and the mixer of the real one as far as 16-bit output needs them: commands 0x41
 /// (rate), 0xb0 to 0xb7 (a block, or endlessly many), 0xd5 and 0xd6 (pause, continue), 0xd9 (the endless one's block is
-/// the last) and 0xe1 (version). Other commands are taken with their parameters and do nothing. Samples come by the
-/// channel that mixer register 0x81 chooses, 5 after power-up; where it chooses none, none come. A block's end raises
-/// the interrupt, which a read of port 0x22f lowers. The card does not look at the terminal count.
+/// the last) and 0xe1 (version). Other commands are taken with their parameters and do nothing. A block's length counts
+/// samples, those of both channels where there are two. They come by the DMA channel that mixer register 0x81 chooses, 5
+/// after power-up; where it chooses none, none come. A block's end raises the interrupt, which a read of port 0x22f
+/// lowers. The card does not look at the terminal count.
 ///
 /// Time is whoever calls [`step`](Self::step): [`Machine::run`](crate::Machine::run) does not, since a card that plays
 /// endlessly would never let it end.
@@ -51,6 +52,30 @@ const STATUS_REST: u8 = 0x7F;
 /// A DACK without a write to the card, from a channel that was programmed to verify or for the other way, brings no
 /// sample: the card plays the last one again, as its latch still holds it. In the other way memory gets 0xff, since the
 /// card drives no data.
+///
+/// # Examples
+///
+/// ```
+/// use ddi_dma::PortIo;
+/// use ddi_dma_sim::{Machine, MachineConfig, SOUND_BASE, SoundStop};
+///
+/// let machine = Machine::new(MachineConfig::default())?;
+/// machine.memory().poke(0x10_0000, &[1, 0, 2, 0, 3, 0, 4, 0])?;
+/// let ports = machine.ports();
+/// // Channel 5, single transfers from memory with autoinitialisation: four words at 0x100000.
+/// let setup = [(0xD6, 0x59), (0xD8, 0), (0xC4, 0), (0xC4, 0), (0x8B, 0x10), (0xC6, 3), (0xC6, 0), (0xD4, 1)];
+/// setup.into_iter().for_each(|(port, value)| ports.write(port, value));
+/// // Blocks of two samples, mono and signed, endlessly.
+/// [0xB6, 0x10, 1, 0].into_iter().for_each(|byte| ports.write(SOUND_BASE + 0xC, byte));
+///
+/// for _ in 0..3 {
+///     assert_eq!(machine.sound().step(100).stop, SoundStop::BlockEnd);
+///     assert!(machine.sound().interrupting());
+///     ports.read(SOUND_BASE + 0xF);
+/// }
+/// assert_eq!(machine.sound().played(), [1, 2, 3, 4, 1, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SoundCard {
     lines: [DmaLine; 3],
