@@ -623,7 +623,9 @@ fn a_disk_that_is_taken_out_in_the_middle_of_a_sector() {
     rig.run();
     assert_eq!((rig.status(), rig.floppy.interrupting()), (0x30, false));
     rig.floppy.insert(disk);
-    (100..SECTOR).for_each(|_| drop(rig.get(5)));
+    for _ in 100..SECTOR {
+        rig.get(5);
+    }
     assert_eq!(rig.ended(), [0x40, 0x20, 0x20, 0, 0, 1, 2]);
     rig.command(&[WRITE, 0, 0, 0, 2, 2, 18, 0x1B, 0xFF]);
     rig.run();
