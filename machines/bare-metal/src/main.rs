@@ -9,8 +9,11 @@
 //! - `variant=NAME`: something that is broken on purpose and must be noticed.
 //!
 //! What it says on the serial port is one line a test, `ok NAME` or `FAILED NAME: why`, and last `exit: CODE (name)`; see
-//! [`exit::Outcome`] for the codes. `unsafe` stands where the machine is touched: `boot`, `cpu`, `ports`, `interrupts`,
-//! `memory`, `nexus`; tests have it where they promise what they do with ports and cookies.
+//! [`exit::Outcome`] for the codes.
+//!
+//! `unsafe` stands where the machine is touched: `boot`, `cpu`, `ports`, `interrupts`, `memory`, `nexus`. Elsewhere it is a
+//! promise, of one line: whoever names a [`ports::Port`] answers for it, and so does a test for what it does with all
+//! ports or with a device made of software.
 #![no_std]
 #![no_main]
 
