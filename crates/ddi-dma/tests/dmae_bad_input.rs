@@ -217,9 +217,10 @@ fn transfers_are_refused_by_the_member() {
         assert_eq!(refused, error);
         assert!(refused.to_string().starts_with(text), "{refused}");
     }
+    let backwards = std::ops::Range { start: PAGE, end: PAGE - 1 };
     let part = |from, to| DmaeError::Part { from, to, list: 1, length: PAGE };
     assert_eq!(transfer.program_part(&write, 1, 512..PAGE + 1), Err(part(512, PAGE + 1)));
-    assert_eq!(transfer.program_part(&write, 1, PAGE..PAGE - 1), Err(part(PAGE, PAGE - 1)));
+    assert_eq!(transfer.program_part(&write, 1, backwards), Err(part(PAGE, PAGE - 1)));
     assert_eq!(transfer.program_part(&write, 1, u64::MAX..u64::MAX), Err(part(u64::MAX, u64::MAX)));
     assert!(matches!(transfer.program_part(&write, 1, 5..5), Err(DmaeError::NoBytes { .. })));
     assert_eq!(transfer.program_part(&write, 0, 0..512), Err(DmaeError::Unchained { cookies: 2 }));

@@ -180,7 +180,7 @@ fn page_register(channel: u8) -> usize {
 fn register(port: u16) -> Option<(usize, u16)> {
     match port {
         0x00..=0x0F => Some((0, port)),
-        0xC0..=0xDE if port % 2 == 0 => Some((1, (port - 0xC0) / 2)),
+        0xC0..=0xDE if port.is_multiple_of(2) => Some((1, (port - 0xC0) / 2)),
         _ => None,
     }
 }
@@ -228,7 +228,7 @@ impl Controller {
         match number {
             0..=7 => {
                 let line = &self.lines[usize::from(number / 2)];
-                let pair = if number % 2 == 0 { line.address } else { line.count };
+                let pair = if number.is_multiple_of(2) { line.address } else { line.count };
                 let byte = pair.to_le_bytes()[usize::from(self.high_next)];
                 self.high_next = !self.high_next;
                 byte
