@@ -1,5 +1,6 @@
 //! What a transfer came to.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use ddi_dma::dmae::{ChannelError, DmaeError};
@@ -47,21 +48,35 @@ pub enum AttachError {
     Drive(#[from] Fault),
 }
 
-/// Why a transfer failed. It gives the object back.
+/// A transfer that failed. It gives the object back.
 #[derive(thiserror::Error)]
-#[error("{kind}")]
+#[error("{}", self.kind())]
 pub struct TransferError<O> {
-    /// Why.
-    pub kind: TransferErrorKind,
-    /// What the transfer took up to there.
-    pub report: Report,
+    /// In a box, so that what goes well is not moved about in the room that this takes.
+    failure: Box<(TransferErrorKind, Report)>,
     /// The object, with what was moved ahead of the error.
     pub object: O,
 }
 
+impl<O> TransferError<O> {
+    pub(crate) fn new(kind: TransferErrorKind, report: Report, object: O) -> Self {
+        TransferError { failure: Box::new((kind, report)), object }
+    }
+
+    /// Why it failed.
+    pub fn kind(&self) -> TransferErrorKind {
+        self.failure.0
+    }
+
+    /// What the transfer took up to there.
+    pub fn report(&self) -> &Report {
+        &self.failure.1
+    }
+}
+
 impl<O> fmt::Debug for TransferError<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TransferError").field("kind", &self.kind).field("report", &self.report).finish()
+        f.debug_struct("TransferError").field("kind", &self.kind()).field("report", self.report()).finish()
     }
 }
 

@@ -147,22 +147,22 @@ impl<O: DmaObject> Transfer<O> {
         let length = object.view().length().unwrap_or(u64::MAX);
         let report = Report { length, ..Report::default() };
         if let Err(kind) = check_range(floppy, lba, length) {
-            return Err(TransferError { kind, report, object });
+            return Err(TransferError::new(kind, report, object));
         }
         let channel = match floppy.alloc_channel(wait) {
             Ok(channel) => channel,
-            Err(error) => return Err(TransferError { kind: error.into(), report, object }),
+            Err(error) => return Err(TransferError::new(error.into(), report, object)),
         };
         let handle = match floppy.device().alloc_handle(&Floppy::attributes(&channel), wait) {
             Ok(handle) => handle,
-            Err(error) => return Err(TransferError { kind: error.into(), report, object }),
+            Err(error) => return Err(TransferError::new(error.into(), report, object)),
         };
         let binding = match handle.bind(object, operation.direction(), flags, wait) {
             Ok(binding) => binding,
             Err(error) => {
                 let kind = TransferErrorKind::Bind(error.kind());
                 let (_handle, object) = error.into_parts();
-                return Err(TransferError { kind, report, object });
+                return Err(TransferError::new(kind, report, object));
             }
         };
         let engine = channel.carry(binding.start());
@@ -183,7 +183,7 @@ impl<O: DmaObject> Transfer<O> {
                 Ok(Step::Moved) => tries = 1,
                 Err(kind) if kind.remedy() == Remedy::None || tries == MOST_TRIES => {
                     let (object, report) = self.end();
-                    return Err(TransferError { kind, report, object });
+                    return Err(TransferError::new(kind, report, object));
                 }
                 Err(_) => {
                     tries += 1;
