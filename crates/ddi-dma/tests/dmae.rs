@@ -272,6 +272,43 @@ fn a_masked_channel_waits_and_goes_on_where_it_was() {
     assert_eq!(dmac.request(3), Served::No);
 }
 
+/// The count is two bytes, and the engine runs on between them.
+#[test]
+fn what_remains_is_told_while_the_engine_runs() {
+    for moved in 0..0x2F0u64 {
+        let (dmac, dmae) = engine();
+        let mut channel = channel(&dmae, 1);
+        program(&mut channel, &Request::new(Command::ToDevice), &Cookie { address: 0x7000, size: 0x300 })
+            .unwrap();
+        ask(&dmac, 1, 0..moved);
+        dmac.disturb();
+        dmac.make_eager(1);
+        let remaining = channel.remaining().unwrap();
+        let (before, meanwhile) = (0x300 - moved, dmac.calm().len() as u64);
+        let after = before - meanwhile.min(before);
+        assert!((after..=before).contains(&remaining), "{after}..={before}: {remaining}");
+    }
+}
+
+/// Terminal count may come while the channel is being enabled.
+#[test]
+fn an_enabled_channel_never_runs_behind_its_cookie() {
+    for left in 1..12u64 {
+        let (dmac, dmae) = engine();
+        let mut channel = channel(&dmae, 1);
+        program(&mut channel, &Request::new(Command::ToDevice), &Cookie { address: 0x7000, size: 0x20 })
+            .unwrap();
+        ask(&dmac, 1, 0..0x20 - left);
+        dmac.make_eager(1);
+        let enabled = channel.enable();
+        let meanwhile = dmac.calm().len() as u64;
+        assert!(meanwhile <= left, "{meanwhile} of {left} units moved");
+        let rest = (0..0x20).take_while(|_| dmac.request(1) != Served::No).count() as u64;
+        let rest_expected = if enabled.is_ok() { left - meanwhile } else { 0 };
+        assert_eq!(rest, rest_expected, "{enabled:?}");
+    }
+}
+
 /// One channel's question does not make the engine forget another's end: reading the status clears it for all.
 #[test]
 fn the_ends_of_two_channels_are_kept_apart() {

@@ -46,6 +46,9 @@ struct State {
     pages: [u8; 16],
     log: Vec<Access>,
     violations: Vec<String>,
+    /// A channel whose device asks for a unit behind each port access, and what it was served.
+    eager: Option<u8>,
+    served: Vec<Served>,
 }
 
 /// The two of them.
@@ -86,6 +89,8 @@ impl Dmac {
             pages: [0x77; 16],
             log: Vec::new(),
             violations: Vec::new(),
+            eager: None,
+            served: Vec::new(),
         };
         Dmac { state: Mutex::new(state) }
     }
@@ -129,9 +134,41 @@ impl Dmac {
         self.state().pages[page_register(channel)]
     }
 
+    /// Somebody else reads one byte of an address or a count.
+    pub fn disturb(&self) {
+        let mut state = self.state();
+        state.controllers.iter_mut().for_each(|controller| controller.high_next = !controller.high_next);
+    }
+
+    /// From now on the device on a channel asks for a unit behind each port access.
+    pub fn make_eager(&self, channel: u8) {
+        self.state().eager = Some(channel);
+    }
+
+    /// What the eager device was served, which asks no more.
+    pub fn calm(&self) -> Vec<Served> {
+        let mut state = self.state();
+        state.eager = None;
+        std::mem::take(&mut state.served)
+    }
+
     /// The device on a channel asks for one unit.
     pub fn request(&self, channel: u8) -> Served {
-        let mut state = self.state();
+        self.state().request(channel)
+    }
+}
+
+impl State {
+    /// The eager device asks.
+    fn ask(&mut self) {
+        if let Some(channel) = self.eager {
+            let served = self.request(channel);
+            self.served.extend((served != Served::No).then_some(served));
+        }
+    }
+
+    fn request(&mut self, channel: u8) -> Served {
+        let state = self;
         let joint = state.controllers[1].lines[0];
         let joined = !joint.masked && joint.mode >> 6 == 3 && state.controllers[1].command & 4 == 0;
         let page = u64::from(state.pages[page_register(channel)]);
@@ -197,6 +234,7 @@ impl PortIo for Dmac {
             }
         };
         state.log.push(Access::Read(port, value));
+        state.ask();
         value
     }
 
@@ -220,6 +258,7 @@ impl PortIo for Dmac {
             _ => Some(format!("port {port:#x} is not the engine's")),
         };
         state.violations.extend(wrong);
+        state.ask();
     }
 }
 
