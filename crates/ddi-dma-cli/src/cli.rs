@@ -39,10 +39,11 @@ pub(crate) enum Command {
 /// in freshly scattered memory, and read back into other memory. The checksums of what was sent and of what came back
 /// are compared, and so are the bytes. The disk's engine has the limits that `ddi-dma devices` shows: it moves bytes by
 /// bus address alone, and an address that it cannot reach is a bus fault. A network device sends the file frame by
-/// frame instead, and receives what its loopback brings.
+/// frame instead, and receives what its loopback brings. A floppy disk is not made as large as the file, which has to
+/// fit: its controller has no engine, and a channel of the machine's DMA engine moves the bytes.
 ///
 /// With several FILEs, or with --parallel, each stream has a device and a handle of its own; the bus with its copy
-/// buffer and its map space is one for all.
+/// buffer and its map space is one for all, and so is the DMA engine: streams to floppy disks take turns at its channel.
 #[derive(Debug, Args)]
 #[command(after_help = TRANSFER_EXAMPLES, allow_negative_numbers = true)]
 pub(crate) struct TransferArgs {
@@ -50,7 +51,7 @@ pub(crate) struct TransferArgs {
     #[arg(value_name = "FILE", required_unless_present = "list_devices")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// The device: isa-disk, isa-sg-disk, pci-disk, latch-disk, pci64-disk, sbus-disk or sbus-ether
+    /// The device: isa-disk, isa-sg-disk, pci-disk, latch-disk, pci64-disk, sbus-disk, isa-master, sbus-ether or floppy
     #[arg(long, value_name = "DEVICE", value_parser = devices::find, required_unless_present = "list_devices")]
     pub(crate) device: Option<Model>,
 
@@ -102,7 +103,7 @@ pub(crate) struct TransferArgs {
     #[arg(long, value_name = "STATE")]
     pub(crate) iommu: Option<IommuState>,
 
-    /// Most bytes of one object [default: 4M on disks, frames of 1500 on a network device]
+    /// Most bytes of one object [default: 4M on disks, frames of 1500 on a network device, 18K on a floppy disk]
     #[arg(long, value_name = "BYTES", value_parser = number::parse)]
     pub(crate) object: Option<u64>,
 
@@ -127,6 +128,8 @@ Examples:
       eight streams share one page; whoever finds it taken is called when it is free again
   ddi-dma transfer *.c --device sbus-ether --dvma 8K
       frames out and back, one page of I/O addresses for both
+  ddi-dma transfer notes.txt --device floppy --parallel 4
+      four controllers and one DMA channel, for which streams wait
   ddi-dma transfer notes.txt --device latch-disk --layout contiguous --memory 64M --seed 7
   ddi-dma transfer notes.txt --device isa-disk --flags one-list
       an error, where an object takes more than one list
@@ -134,7 +137,8 @@ Examples:
 The JSON object has verified, device, bytes, windows, lists, cookies, copied_bytes (both ways together), seconds,
 write and read (each way by itself), sha256 (of one stream), streams (file, verified, bytes, sha256, figures and error
 of each), reasons, stats (binds, partial_binds, bytes_copied, waits, callbacks, passes, shortages of copy_buffer,
-map_space and handles, quarantined_bytes), and error where there was one.
+map_space and handles, quarantined_bytes, and dma_channels: waits, callbacks and passes of those who waited for a channel
+of the DMA engine), and error where there was one.
 
 Exit status: 0 only where what came back is what was sent, in all streams.";
 

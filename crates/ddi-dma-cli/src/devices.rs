@@ -1,11 +1,13 @@
 //! The devices that have names.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use anyhow::Context;
 use comfy_table::{Table, presets};
-use ddi_dma::DmaAttr;
-use ddi_dma_sim::{DEVICES, DeviceSpec, ETHERS, EtherSpec, NexusKind};
+use ddi_dma::{DmaAttr, Dmae};
+use ddi_dma_sim::{DEVICES, DeviceSpec, ETHERS, EtherSpec, FLOPPIES, FloppySpec, IsaPorts, NexusKind};
+use isa_floppy::{Config, Floppy};
 
 use crate::Outcome;
 
@@ -16,6 +18,8 @@ pub(crate) enum Model {
     Disk(&'static DeviceSpec),
     /// Moves frames, out and back in through a loopback.
     Ether(&'static EtherSpec),
+    /// Moves sectors by the system's DMA engine, to a disk of one size.
+    Floppy(&'static FloppySpec),
 }
 
 impl Model {
@@ -23,6 +27,7 @@ impl Model {
         match self {
             Model::Disk(spec) => spec.name,
             Model::Ether(spec) => spec.name,
+            Model::Floppy(spec) => spec.name,
         }
     }
 
@@ -31,6 +36,7 @@ impl Model {
         match self {
             Model::Disk(spec) => spec.attr,
             Model::Ether(spec) => spec.attr,
+            Model::Floppy(_) => floppy_attr(),
         }
     }
 
@@ -39,6 +45,15 @@ impl Model {
         match self {
             Model::Disk(spec) => spec.nexus,
             Model::Ether(spec) => spec.nexus,
+            Model::Floppy(_) => NexusKind::Isa,
+        }
+    }
+
+    /// Bytes of its medium, where that is not made as large as the file.
+    pub(crate) fn capacity(self) -> Option<u64> {
+        match self {
+            Model::Disk(_) | Model::Ether(_) => None,
+            Model::Floppy(spec) => Some(spec.geometry.size()),
         }
     }
 
@@ -46,13 +61,25 @@ impl Model {
         match self {
             Model::Disk(spec) => spec.description,
             Model::Ether(spec) => spec.description,
+            Model::Floppy(spec) => spec.description,
         }
     }
 }
 
 /// All devices.
 fn all() -> impl Iterator<Item = Model> {
-    DEVICES.iter().map(Model::Disk).chain(ETHERS.iter().map(Model::Ether))
+    let (disks, ethers) = (DEVICES.iter().map(Model::Disk), ETHERS.iter().map(Model::Ether));
+    disks.chain(ethers).chain(FLOPPIES.iter().map(Model::Floppy))
+}
+
+/// What the engine of an ISA machine says of the channel of floppy drives, as their driver uses it. No machine is needed
+/// for that.
+fn floppy_attr() -> DmaAttr {
+    let dmae = Dmae::new(Arc::new(IsaPorts::default()));
+    match dmae.attributes(Config::default().channel) {
+        Ok(engine) => Floppy::attributes(&engine),
+        Err(error) => unreachable!("every engine has the channel of floppy drives: {error}"),
+    }
 }
 
 /// Finds a device by its name, for the command line.

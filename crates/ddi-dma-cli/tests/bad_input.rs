@@ -14,6 +14,7 @@ fn ground() -> TempDir {
     let at = |name: &str| directory.path().join(name);
     fs::write(at("f"), [7; 9000]).unwrap();
     fs::write(at("empty"), []).unwrap();
+    fs::File::create(at("large")).unwrap().set_len(1_474_561).unwrap();
     fs::write(at("binary"), [0xFF, 0xFE, 0x00]).unwrap();
     fs::create_dir(at("dir")).unwrap();
     directory
@@ -75,7 +76,8 @@ fn command_lines() {
 #[test]
 fn names_and_numbers() {
     let ground = ground();
-    let names = "isa-disk, isa-sg-disk, pci-disk, latch-disk, pci64-disk, sbus-disk, sbus-ether";
+    let names =
+        "isa-disk, isa-sg-disk, pci-disk, latch-disk, pci64-disk, sbus-disk, isa-master, sbus-ether, floppy";
     assert_refused(
         ground.path(),
         &[
@@ -150,6 +152,22 @@ fn options_that_do_not_go_together() {
             ),
             ("transfer f --device sbus-ether --object 0", 1, &["--object 0", "1 to 65536"]),
             ("transfer f --device isa-disk --object 511", 1, &["--object 511", "512", "at least"]),
+            ("transfer f --device floppy --object 0", 1, &["--object 0", "512", "at least"]),
+            ("transfer f --device floppy --iommu on", 1, &["--iommu on", "floppy", "take a PCI device"]),
+            ("transfer f --device floppy --dvma 64K", 1, &["--dvma", "floppy", "leave it out"]),
+            (
+                "transfer f --device floppy --flags one-list --layout scattered",
+                1,
+                &["floppy", "ONE_LIST", "bind without it"],
+            ),
+            ("transfer f --device floppy --copy-buffer 0", 1, &["floppy", "holds 0", "--copy-buffer"]),
+            (
+                "transfer f --device floppy --flags streaming --copy-buffer 512",
+                1,
+                &["floppy", "holds 512", "PARTIAL"],
+            ),
+            ("transfer f --device floppy0", 2, &["--device <DEVICE>", "`floppy0`", "floppy"]),
+            ("transfer f --device floppy --parallel 257", 2, &["--parallel", "257 is not in 1..=256"]),
             (
                 "transfer f --device isa-disk --flags consistent,streaming",
                 1,
@@ -227,6 +245,11 @@ fn files_that_cannot_be_used() {
                 "transfer /dev/null --device sbus-ether",
                 1,
                 &["/dev/null is no regular file", "copy what it gives"],
+            ),
+            (
+                "transfer large --device floppy",
+                1,
+                &["large has 1474561 bytes", "floppy holds 1474560", "give a smaller file", "isa-disk"],
             ),
             ("transfer f/g --device isa-disk", 1, &["cannot open f/g", "Not a directory"]),
             ("plan --attr nowhere --length 1", 1, &["cannot read attributes from nowhere", "No such file"]),

@@ -220,7 +220,7 @@ fn members_of_the_json_object() {
     let stats = json!({
         "binds": 2, "partial_binds": 0, "bytes_copied": shown["stats"]["bytes_copied"], "waits": 0,
         "callbacks": 0, "passes": 0, "shortages": {"copy_buffer": 0, "map_space": 0, "handles": 0},
-        "quarantined_bytes": 0,
+        "quarantined_bytes": 0, "dma_channels": {"waits": 0, "callbacks": 0, "passes": 0},
     });
     assert_eq!(shown["stats"], stats);
     assert!(number(&stats["bytes_copied"]) >= number(&shown["copied_bytes"]));
@@ -233,7 +233,8 @@ fn stats_in_words() {
         .success()
         .stdout(starts_with("sbus-disk: 3 streams, 15,000 bytes there and back: verified\n"))
         .stdout(contains("\nstats\n  binds 6, partial 0; bytes copied 0\n  waits 0, callbacks 0, passes 0\n"))
-        .stdout(contains("  shortages: copy buffer 0, map space 0, handles 0\n  bytes in quarantine 0\n"));
+        .stdout(contains("  shortages: copy buffer 0, map space 0, handles 0\n  bytes in quarantine 0\n"))
+        .stdout(contains("\n  DMA channels: waits 0, callbacks 0, passes 0\n"));
 }
 
 #[test]

@@ -9,7 +9,8 @@ use predicates::str::{contains, starts_with};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const DEVICES: [&str; 6] = ["isa-disk", "isa-sg-disk", "pci-disk", "latch-disk", "pci64-disk", "sbus-disk"];
+const DEVICES: [&str; 8] =
+    ["isa-disk", "isa-sg-disk", "pci-disk", "latch-disk", "pci64-disk", "sbus-disk", "isa-master", "floppy"];
 
 /// A directory with a file of so many bytes, no two sectors of which are the same.
 fn file(size: usize) -> (TempDir, PathBuf) {

@@ -251,9 +251,22 @@ impl Floppy {
         self.controller.set_digital_output(self.output());
     }
 
-    /// The attributes of the engine, as this device uses it: it moves whole sectors (`ddi_dmae_getattr(9F)`).
-    pub(crate) fn attributes(channel: &Channel) -> DmaAttr {
-        DmaAttr { granular: SECTOR as u32, ..channel.attributes() }
+    /// What an engine can do, as this device uses it: it moves whole sectors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma::Dmae;
+    /// use ddi_dma_sim::{Machine, MachineConfig};
+    /// use isa_floppy::Floppy;
+    ///
+    /// let machine = Machine::new(MachineConfig::default())?;
+    /// let attributes = Floppy::attributes(&Dmae::new(machine.ports()).attributes(2)?);
+    /// assert_eq!((attributes.granular, attributes.addr_hi, attributes.seg), (512, 0xFF_FFFF, 0xFFFF));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attributes(engine: &DmaAttr) -> DmaAttr {
+        DmaAttr { granular: SECTOR as u32, ..*engine }
     }
 
     pub(crate) fn alloc_channel(&self, wait: Wait<'_>) -> Result<Channel, ChannelError> {

@@ -153,7 +153,7 @@ impl<O: DmaObject> Transfer<O> {
             Ok(channel) => channel,
             Err(error) => return Err(TransferError::new(error.into(), report, object)),
         };
-        let handle = match floppy.device().alloc_handle(&Floppy::attributes(&channel), wait) {
+        let handle = match floppy.device().alloc_handle(&Floppy::attributes(&channel.attributes()), wait) {
             Ok(handle) => handle,
             Err(error) => return Err(TransferError::new(error.into(), report, object)),
         };

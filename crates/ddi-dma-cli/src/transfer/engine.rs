@@ -3,13 +3,15 @@
 use std::thread;
 
 use anyhow::{Context, anyhow};
+use ddi_dma::dmae::ChannelError;
 use ddi_dma::plan::TooBig;
-use ddi_dma::{BindErrorKind, BindFlags, Bus, Direction, Resource, Wait};
+use ddi_dma::{BindErrorKind, BindFlags, Bus, Direction, Dmae, Resource, Wait};
 use ddi_dma_sim::{
     AttachError, Buffer, DiskDriver, EtherDriver, EtherErrorKind, Explain, Interrupt, Machine, Report,
     SECTOR, Stepped, TransferError, TransferErrorKind,
 };
 
+use super::floppy::FloppyEngine;
 use crate::devices::Model;
 
 /// One object on its way.
@@ -55,13 +57,15 @@ pub(super) enum Engine {
         /// A frame that has gone over, until somebody asks.
         ended: Option<Done>,
     },
+    Floppy(Box<FloppyEngine>),
 }
 
 impl Engine {
-    /// Attaches a driver to a further device of a model, on a bus that it shares with others.
+    /// Attaches a driver to a further device of a model, on a bus and with a DMA engine that it shares with others.
     pub(super) fn attach(
         machine: &Machine,
         bus: &Bus,
+        dmae: &Dmae,
         model: Model,
         flags: BindFlags,
     ) -> anyhow::Result<Self> {
@@ -69,13 +73,15 @@ impl Engine {
         Ok(match model {
             Model::Disk(spec) => {
                 let disk = machine.attach(spec).map_err(|error| anyhow!("cannot build the disk: {error}"))?;
-                let driver = DiskDriver::on_bus(&disk, bus).map_err(refused)?.explaining(Explain::Yes);
+                let driver = DiskDriver::on_engine(&disk, bus, dmae).map_err(refused)?;
+                let driver = driver.explaining(Explain::Yes);
                 Engine::Disk { driver: Box::new(driver), flags }
             }
             Model::Ether(spec) => {
                 let driver = EtherDriver::on_bus(&machine.attach_ether(spec), bus).map_err(refused)?;
                 Engine::Ether { driver: Box::new(driver), ended: None }
             }
+            Model::Floppy(_) => Engine::Floppy(Box::new(FloppyEngine::attach(machine, bus, dmae, flags)?)),
         })
     }
 
@@ -93,6 +99,9 @@ impl Engine {
                     Err(TransferError { kind, object }) => {
                         let cause = match kind {
                             TransferErrorKind::Bind { kind, .. } => cause(&kind),
+                            TransferErrorKind::Channel {
+                                error: ChannelError::NoResources(short), ..
+                            } => Cause::Shortage(short.resource),
                             _ => Cause::Other,
                         };
                         refused(object, cause, kind.into())
@@ -121,6 +130,7 @@ impl Engine {
                     }
                 }
             }
+            Engine::Floppy(engine) => engine.start(Request { at, buffer, direction }, wait),
         }
     }
 
@@ -139,6 +149,7 @@ impl Engine {
                 thread::yield_now();
             },
             Engine::Ether { ended, .. } => ended.take().context("no frame was started"),
+            Engine::Floppy(engine) => engine.finish(),
         }
     }
 }
@@ -148,7 +159,8 @@ fn frame(length: u64, moved: u64) -> Report {
     Report { length, moved, windows: 1, lists: 1, cookies: 1, ..Report::default() }
 }
 
-fn cause(kind: &BindErrorKind) -> Cause {
+/// Whether waiting helps, or a larger copy buffer, where an object could not be bound.
+pub(super) fn cause(kind: &BindErrorKind) -> Cause {
     match kind {
         BindErrorKind::NoResources(shortage) => Cause::Shortage(shortage.resource),
         BindErrorKind::TooBig(TooBig::Room { .. } | TooBig::Granule { .. }) => Cause::TooBig,

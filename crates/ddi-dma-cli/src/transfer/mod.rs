@@ -1,6 +1,7 @@
 //! `transfer`: files to simulated devices and back, by DMA.
 
 mod engine;
+mod floppy;
 mod outcome;
 mod passes;
 mod progress;
@@ -14,7 +15,7 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
-use ddi_dma::{Bus, BusConfig};
+use ddi_dma::{Bus, BusConfig, Dmae};
 
 use crate::cli::{Format, TransferArgs};
 use crate::devices::Model;
@@ -22,6 +23,7 @@ use crate::{Outcome, devices};
 use outcome::{StreamOutcome, Transferred};
 use progress::Progress;
 use setup::Setup;
+use stats::StatsSection;
 use streams::{Job, Shared};
 
 /// Transfers files there and back.
@@ -59,7 +61,7 @@ pub(crate) fn run(args: &TransferArgs) -> anyhow::Result<Outcome> {
 fn there_and_back(device: Model, args: &TransferArgs, transferred: &mut Transferred) -> anyhow::Result<()> {
     let streams = args.parallel;
     let setup = Setup::new(args, device, streams)?;
-    let jobs = streams::jobs(&args.files, streams);
+    let jobs = streams::jobs(&args.files, streams, device);
     let lengths = jobs.iter().filter_map(|job| job.length.as_ref().ok());
     let Some(longest) = lengths.clone().max() else {
         transferred.conclude(jobs.into_iter().zip(1..).map(not_begun).collect());
@@ -69,9 +71,11 @@ fn there_and_back(device: Model, args: &TransferArgs, transferred: &mut Transfer
     let machine = setup.machine(*longest)?;
     let config = BusConfig { copy_buffer_limit: args.copy_buffer, ..BusConfig::default() };
     let bus = Bus::new(machine.nexus(device.nexus()), config);
-    let shared = Shared { setup: &setup, machine: &machine, bus: &bus, progress: Progress::new(total) };
+    let dmae = Dmae::new(machine.ports());
+    let progress = Progress::new(total);
+    let shared = Shared { setup: &setup, machine: &machine, bus: &bus, dmae: &dmae, progress };
     let outcomes = shared.run(jobs, streams);
-    transferred.stats = bus.stats().into();
+    transferred.stats = StatsSection::new(bus.stats(), dmae.stats());
     transferred.conclude(outcomes);
     Ok(())
 }

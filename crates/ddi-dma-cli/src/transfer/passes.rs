@@ -19,6 +19,8 @@ pub(super) struct Passes<'a> {
     pub(super) starter: Starter,
     /// What every object is like, the last but for its length.
     pub(super) object: BufferSpec,
+    /// What the device moves is a multiple of so many bytes; what the file does not have is moved unseen.
+    pub(super) unit: u64,
     pub(super) file: &'a File,
     pub(super) length: u64,
     pub(super) progress: &'a Progress,
@@ -104,7 +106,8 @@ impl Passes<'_> {
 
     /// Allocates memory for an object, elsewhere than the one before.
     fn next_object(&mut self, length: usize) -> anyhow::Result<Buffer> {
-        let buffer = self.machine.buffer(&BufferSpec { length: length as u64, ..self.object });
+        let length = (length as u64).next_multiple_of(self.unit);
+        let buffer = self.machine.buffer(&BufferSpec { length, ..self.object });
         buffer.context(
             "no memory for an object: give the machine more --memory, or take smaller objects with --object",
         )
@@ -125,7 +128,7 @@ impl Passes<'_> {
             at + moved
         );
         figures.add(report);
-        self.progress.advance(length);
+        self.progress.advance(length.min(self.length - at));
         self.before = Some(buffer);
         Ok(())
     }

@@ -21,9 +21,11 @@ const POOL_MOST: u64 = 8 << 20;
 /// Bytes of memory that machines have, at the most.
 const MEMORY_MOST: u64 = 1 << 60;
 
-/// Most bytes of an object on a disk, and of a frame, where nothing else was said.
+/// Most bytes of an object on a disk, of a frame, and of what goes to a floppy disk, where nothing else was said. The
+/// last is a cylinder: what the controller moves in a command.
 const OBJECT: u64 = 4 << 20;
 const FRAME: u64 = 1500;
+const CYLINDER: u64 = 36 * SECTOR;
 
 /// Where the I/O addresses of the SBus start, and how many there are.
 const SBUS_FIRST: u64 = 0xFF00_0000;
@@ -40,6 +42,8 @@ pub(super) struct Setup<'a> {
     pub(super) way: WaitWay,
     /// What every object is like.
     pub(super) object: BufferSpec,
+    /// What the driver takes is a multiple of so many bytes.
+    pub(super) unit: u64,
     page_size: PageSize,
     iommu: Iommu,
     sbus: SbusConfig,
@@ -77,9 +81,14 @@ impl<'a> Setup<'a> {
             None if streams > 1 => WaitWay::Sleep,
             None => WaitWay::Dontwait,
         };
+        let unit = match model {
+            // Its engine ends within a sector.
+            Model::Disk(_) | Model::Ether(_) => 1,
+            Model::Floppy(_) => SECTOR,
+        };
         let flags = flags(args, model)?;
         let (iommu, sbus) = (iommu(args, model, page)?, sbus(args, model, page)?);
-        Ok(Setup { args, model, flags, way, object, page_size, iommu, sbus })
+        Ok(Setup { args, model, flags, way, object, unit, page_size, iommu, sbus })
     }
 
     /// Builds the machine; its disks hold `length` bytes each.
@@ -115,10 +124,11 @@ fn object_size(args: &TransferArgs, model: Model, streams: usize) -> anyhow::Res
     let (unit, usual) = match model {
         Model::Disk(_) => (SECTOR, OBJECT),
         Model::Ether(_) => (1, FRAME),
+        Model::Floppy(_) => (SECTOR, CYLINDER),
     };
     let asked = args.object.unwrap_or(usual);
     match model {
-        Model::Disk(_) => {
+        Model::Disk(_) | Model::Floppy(_) => {
             ensure!(
                 asked >= SECTOR,
                 "--object {asked} is less than a sector of {SECTOR} bytes: give at least that many"

@@ -102,6 +102,9 @@ fn advise(refused: Refused) -> anyhow::Error {
         Cause::Shortage(Resource::MapSpace) => anyhow!(
             "{error}: give more with --dvma, let windows slide with --flags partial, or wait with --wait sleep"
         ),
+        Cause::Shortage(Resource::DmaChannel(_)) => {
+            anyhow!("{error}: wait for it with --wait sleep, or take fewer streams with --parallel")
+        }
         Cause::Shortage(_) => {
             anyhow!("{error}: give more with --copy-buffer or --memory, or wait with --wait sleep")
         }

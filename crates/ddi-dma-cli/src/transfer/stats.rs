@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::number::grouped;
 
-/// The counters of a bus.
+/// The counters of a bus and of the DMA engine on it.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct StatsSection {
     binds: u64,
@@ -18,6 +18,15 @@ pub(super) struct StatsSection {
     passes: u64,
     shortages: Shortages,
     quarantined_bytes: u64,
+    dma_channels: ChannelWaits,
+}
+
+/// How often somebody waited for a channel of the system's DMA engine.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct ChannelWaits {
+    waits: u64,
+    callbacks: u64,
+    passes: u64,
 }
 
 /// How often something was short.
@@ -28,8 +37,9 @@ struct Shortages {
     handles: u64,
 }
 
-impl From<Stats> for StatsSection {
-    fn from(stats: Stats) -> Self {
+impl StatsSection {
+    /// Those of a bus and of an engine.
+    pub(super) fn new(stats: Stats, engine: Stats) -> Self {
         StatsSection {
             binds: stats.binds,
             partial_binds: stats.partial_binds,
@@ -43,6 +53,11 @@ impl From<Stats> for StatsSection {
                 handles: stats.handle_shortages,
             },
             quarantined_bytes: stats.quarantined_bytes,
+            dma_channels: ChannelWaits {
+                waits: engine.waits,
+                callbacks: engine.callbacks,
+                passes: engine.passes,
+            },
         }
     }
 }
@@ -57,6 +72,9 @@ impl fmt::Display for StatsSection {
         writeln!(f, "  binds {binds}, partial {partial}; bytes copied {copied}")?;
         writeln!(f, "  waits {waits}, callbacks {callbacks}, passes {passes}")?;
         writeln!(f, "  shortages: copy buffer {copy_buffer}, map space {map_space}, handles {handles}")?;
-        writeln!(f, "  bytes in quarantine {}", grouped(self.quarantined_bytes))
+        writeln!(f, "  bytes in quarantine {}", grouped(self.quarantined_bytes))?;
+        let ChannelWaits { waits, callbacks, passes } = self.dma_channels;
+        let [waits, callbacks, passes] = [waits, callbacks, passes].map(grouped);
+        writeln!(f, "  DMA channels: waits {waits}, callbacks {callbacks}, passes {passes}")
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, bail, ensure};
-use ddi_dma::Bus;
+use ddi_dma::{Bus, Dmae};
 use ddi_dma_sim::Machine;
 
 use super::engine::Engine;
@@ -27,14 +27,14 @@ pub(super) struct Job {
 }
 
 /// The files in turn, until there are as many as streams.
-pub(super) fn jobs(files: &[PathBuf], streams: usize) -> Vec<Job> {
+pub(super) fn jobs(files: &[PathBuf], streams: usize, model: Model) -> Vec<Job> {
     let count = files.len().max(streams);
-    files
-        .iter()
-        .cycle()
-        .take(count)
-        .map(|path| Job { path: path.clone(), length: open(path).map(|(_, length)| length) })
-        .collect()
+    let length = |path: &Path| {
+        let (_, length) = open(path)?;
+        fits(path, length, model)?;
+        Ok(length)
+    };
+    files.iter().cycle().take(count).map(|path| Job { path: path.clone(), length: length(path) }).collect()
 }
 
 /// What the streams share.
@@ -42,6 +42,7 @@ pub(super) struct Shared<'a> {
     pub(super) setup: &'a Setup<'a>,
     pub(super) machine: &'a Machine,
     pub(super) bus: &'a Bus,
+    pub(super) dmae: &'a Dmae,
     pub(super) progress: Progress,
 }
 
@@ -97,14 +98,15 @@ impl Shared<'_> {
     ) -> anyhow::Result<()> {
         let name = path.display();
         let (file, _) = open(path)?;
-        let Setup { model, flags, way, object, .. } = *self.setup;
-        let engine = Engine::attach(self.machine, self.bus, model, flags)?;
+        let Setup { model, flags, way, object, unit, .. } = *self.setup;
+        let engine = Engine::attach(self.machine, self.bus, self.dmae, model, flags)?;
         let starter = Starter::new(engine, way, stream, turns.clone());
         let progress = &self.progress;
+        let machine = self.machine;
         let mut passes =
-            Passes { machine: self.machine, starter, object, file: &file, length, progress, before: None };
+            Passes { machine, starter, object, unit, file: &file, length, progress, before: None };
         match model {
-            Model::Disk(_) => passes.there_and_back(outcome),
+            Model::Disk(_) | Model::Floppy(_) => passes.there_and_back(outcome),
             Model::Ether(_) => passes.frame_by_frame(outcome),
         }
         .with_context(|| name.to_string())?;
@@ -132,6 +134,20 @@ impl Drop for Leave {
 fn take<'j>(jobs: &'j [Job], next: &AtomicUsize) -> Option<(usize, &'j Job)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
     jobs.get(index).map(|job| (index + 1, job))
+}
+
+/// Whether a file goes on the device's medium.
+fn fits(path: &Path, length: u64, model: Model) -> anyhow::Result<()> {
+    if let Some(capacity) = model.capacity() {
+        ensure!(
+            length <= capacity,
+            "{} has {length} bytes, and the disk in {} holds {capacity}: give a smaller file, or take a disk that is \
+             made as large, such as isa-disk",
+            path.display(),
+            model.name()
+        );
+    }
+    Ok(())
 }
 
 /// Opens a file and tells its length.
