@@ -152,22 +152,6 @@ fn options_that_do_not_go_together() {
             ),
             ("transfer f --device sbus-ether --object 0", 1, &["--object 0", "1 to 65536"]),
             ("transfer f --device isa-disk --object 511", 1, &["--object 511", "512", "at least"]),
-            ("transfer f --device floppy --object 0", 1, &["--object 0", "512", "at least"]),
-            ("transfer f --device floppy --iommu on", 1, &["--iommu on", "floppy", "take a PCI device"]),
-            ("transfer f --device floppy --dvma 64K", 1, &["--dvma", "floppy", "leave it out"]),
-            (
-                "transfer f --device floppy --flags one-list --layout scattered",
-                1,
-                &["floppy", "ONE_LIST", "bind without it"],
-            ),
-            ("transfer f --device floppy --copy-buffer 0", 1, &["floppy", "holds 0", "--copy-buffer"]),
-            (
-                "transfer f --device floppy --flags streaming --copy-buffer 512",
-                1,
-                &["floppy", "holds 512", "PARTIAL"],
-            ),
-            ("transfer f --device floppy0", 2, &["--device <DEVICE>", "`floppy0`", "floppy"]),
-            ("transfer f --device floppy --parallel 257", 2, &["--parallel", "257 is not in 1..=256"]),
             (
                 "transfer f --device isa-disk --flags consistent,streaming",
                 1,
@@ -228,6 +212,32 @@ fn options_that_do_not_go_together() {
                 &["isa-disk", "holds 4096", "PARTIAL"],
             ),
             ("plan --device isa-disk --length 1M --flags one-list", 1, &["ONE_LIST", "bind without it"]),
+        ],
+    );
+}
+
+#[test]
+fn what_a_floppy_disk_does_not_have() {
+    let ground = ground();
+    assert_refused(
+        ground.path(),
+        &[
+            ("transfer f --device floppy --object 0", 1, &["--object 0", "512", "at least"]),
+            ("transfer f --device floppy --iommu on", 1, &["--iommu on", "floppy", "take a PCI device"]),
+            ("transfer f --device floppy --dvma 64K", 1, &["--dvma", "floppy", "leave it out"]),
+            (
+                "transfer f --device floppy --flags one-list --layout scattered",
+                1,
+                &["floppy", "ONE_LIST", "bind without it"],
+            ),
+            ("transfer f --device floppy --copy-buffer 0", 1, &["floppy", "holds 0", "--copy-buffer"]),
+            (
+                "transfer f --device floppy --flags streaming --copy-buffer 512",
+                1,
+                &["floppy", "holds 512", "PARTIAL"],
+            ),
+            ("transfer f --device floppy0", 2, &["--device <DEVICE>", "`floppy0`", "floppy"]),
+            ("transfer f --device floppy --parallel 257", 2, &["--parallel", "257 is not in 1..=256"]),
         ],
     );
 }

@@ -86,7 +86,7 @@ fn windows_offsets_and_flags() {
 
 #[test]
 fn streams_wait_for_the_channel() {
-    let (_directory, image) = file(300_000);
+    let (_directory, image) = file(120_000);
     for (wait, called) in [("sleep", false), ("callback", true)] {
         let shown = transfer_json(&image, &["--parallel", "6", "--wait", wait], 0);
         assert_eq!(shown["verified"], true);
@@ -104,7 +104,7 @@ fn streams_wait_for_the_channel() {
 
 #[test]
 fn who_does_not_wait_is_told_that_the_channel_is_taken() {
-    let (_directory, image) = file(700_000);
+    let (_directory, image) = file(400_000);
     let shown = transfer_json(&image, &["--parallel", "8", "--wait", "dontwait"], 1);
     let streams = shown["streams"].as_array().unwrap();
     assert!(streams.iter().any(|stream| stream["verified"] == true), "one has the channel");
