@@ -269,6 +269,9 @@ impl Machine {
 
     /// Lets all devices run until none is busy, always in the same order. Tells how many transfers ended,
     /// with a reset or a seek of the floppy disk controller counted as one.
+    ///
+    /// A device that waits for a DMA channel is not waited for. The sound card has a time of its own:
+    /// [`SoundCard::step`].
     pub fn run(&self) -> usize {
         let mut ended = 0;
         loop {
