@@ -309,6 +309,20 @@ fn an_enabled_channel_never_runs_behind_its_cookie() {
     }
 }
 
+/// A stop withdraws the channel's request, and the model forgets its end then.
+#[test]
+fn what_remained_is_told_behind_a_stop() {
+    let (dmac, dmae) = engine();
+    let mut channel = channel(&dmae, 2);
+    let whole = Cookie { address: 0x5_0000, size: 0x1_0000 };
+    for moved in [0, 1, 0x1_0000] {
+        program(&mut channel, &Request::new(Command::FromDevice), &whole).unwrap();
+        ask(&dmac, 2, 0..moved);
+        channel.stop();
+        assert_eq!(channel.remaining(), Ok(0x1_0000 - moved));
+    }
+}
+
 /// One channel's question does not make the engine forget another's end: reading the status clears it for all.
 #[test]
 fn the_ends_of_two_channels_are_kept_apart() {

@@ -101,8 +101,10 @@ impl Controller {
 
     /// Ends what a channel does: it answers neither its device nor software.
     pub(super) fn stop(&self, channel: &ChannelPorts) {
-        let _held = self.finished.lock();
+        let mut finished = self.finished.lock();
         self.ports.write(self.map.mask, SET | channel.line());
+        // QEMU's controller forgets that the channel has reached terminal count when its request is withdrawn.
+        self.note(&mut finished);
         self.ports.write(self.map.request, channel.line());
     }
 

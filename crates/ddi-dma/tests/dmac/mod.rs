@@ -289,6 +289,8 @@ impl Controller {
             8 => self.command = value,
             9 => {
                 let bit = 1 << line;
+                // The data sheet does not say so. QEMU's controller forgets the end of a transfer here.
+                self.terminal &= !bit;
                 self.requests = if value & 4 != 0 { self.requests | bit } else { self.requests & !bit };
             }
             0xA => {
