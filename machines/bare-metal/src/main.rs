@@ -19,6 +19,7 @@
 
 extern crate alloc;
 
+mod board;
 mod boot;
 mod command;
 mod cpu;

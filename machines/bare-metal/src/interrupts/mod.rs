@@ -38,6 +38,9 @@ const FIRST_LINE: u64 = 32;
 /// How often the timer interrupts.
 pub const TICKS_PER_SECOND: u32 = timer::TICKS_PER_SECOND;
 
+/// From one interrupt of the timer to the next.
+pub const TICK: Duration = Duration::from_nanos(1_000_000_000 / TICKS_PER_SECOND as u64);
+
 /// Interrupts that arrived, a line each.
 static ARRIVED: [AtomicU64; LINES] = [const { AtomicU64::new(0) }; LINES];
 /// Of these, how many somebody waited for or forgot.

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::ptr;
 use core::slice;
 
+use bare_metal_contents::pattern;
 use ddi_dma::{DmaObject, PageList, View};
 
 use super::{MappedRun, PAGE, RunRequest, take_run, translate};
@@ -113,14 +114,6 @@ impl Buffer {
     pub fn frames(&self) -> &[u64] {
         &self.frames
     }
-}
-
-/// Endless bytes that tell where they belong: no two sectors, pages or 64 KiB of one seed are alike.
-pub fn pattern(seed: u64) -> impl Iterator<Item = u8> {
-    (0u64..).map(move |index| {
-        let mixed = (index / 8 + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 32).to_le_bytes()[index as usize % 4] ^ index as u8
-    })
 }
 
 /// The frames of the pages from `start` on.

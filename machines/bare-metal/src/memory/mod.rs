@@ -16,7 +16,7 @@ mod master;
 mod page_tables;
 mod size;
 
-pub use buffer::{Buffer, pattern};
+pub use buffer::Buffer;
 pub use frames::{FrameRun, RunRequest};
 pub use master::SoftwareMaster;
 pub use page_tables::translate;

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use bare_metal_contents::pattern;
 use ddi_dma::{
     AccessAttr, BindErrorKind, BindFlags, Bus, BusConfig, Direction, DmaAttr, DmaHandle, MemoryUse, Wait,
 };
@@ -10,9 +11,7 @@ use ddi_dma::{
 use super::transfer::{CHANNEL, read_all, write_all};
 use super::{Failure, Test};
 use crate::ensure;
-use crate::memory::{
-    Buffer, FRAME_WINDOW, RunRequest, SIXTEEN_MIB, free_within, pattern, take_run, translate,
-};
+use crate::memory::{Buffer, FRAME_WINDOW, RunRequest, SIXTEEN_MIB, free_within, take_run, translate};
 use crate::nexus::IsaNexus;
 use crate::platform::Resting;
 

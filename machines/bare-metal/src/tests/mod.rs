@@ -3,13 +3,17 @@
 mod binding;
 mod devices;
 mod failure;
+mod floppy;
 mod interrupts;
 mod memory;
 mod ports;
+mod system;
 mod transfer;
 mod variants;
 
 pub use failure::Failure;
+
+use core::time::Duration;
 
 use crate::command::{BadCommand, Command};
 use crate::exit::Outcome;
@@ -18,8 +22,24 @@ use crate::{println, watchdog};
 /// A test: its name and what it does.
 pub type Test = (&'static str, fn() -> Result<(), Failure>);
 
+/// How long a test may take: a drive turns five times a second, and a model may be slower.
+const TEST_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long what is broken on purpose may take.
+const VARIANT_LIMIT: Duration = Duration::from_secs(2);
+
 /// All tests. A test's place here is its exit code, from 32 on.
-const TESTS: &[&[Test]] = &[memory::TESTS, interrupts::TESTS, ports::TESTS, devices::TESTS, binding::TESTS];
+const TESTS: &[&[Test]] = &[
+    memory::TESTS,
+    interrupts::TESTS,
+    ports::TESTS,
+    devices::TESTS,
+    binding::TESTS,
+    floppy::read::TESTS,
+    floppy::buffers::TESTS,
+    floppy::write::TESTS,
+    floppy::engine::TESTS,
+];
 
 /// All tests, counted.
 const COUNT: usize = {
@@ -51,7 +71,8 @@ fn run_where(wanted: impl Fn(&str) -> bool) -> Outcome {
     let mut outcome = None;
     for (number, test) in TESTS.iter().copied().flatten().enumerate() {
         if wanted(test.0) {
-            let this = if passes(test) { Outcome::Success } else { Outcome::Test(number, test.0) };
+            let this =
+                if passes(test, TEST_LIMIT) { Outcome::Success } else { Outcome::Test(number, test.0) };
             outcome = match outcome {
                 None | Some(Outcome::Success) => Some(this),
                 failed => failed,
@@ -67,7 +88,7 @@ fn run_where(wanted: impl Fn(&str) -> bool) -> Outcome {
 /// Runs what is broken on purpose: how it is noticed is how the run ends.
 fn run_variant(name: &str) -> Outcome {
     match variants::VARIANTS.iter().find(|variant| variant.0 == name) {
-        Some(variant) if passes(variant) => Outcome::Success,
+        Some(variant) if passes(variant, VARIANT_LIMIT) => Outcome::Success,
         Some(variant) => Outcome::Variant(variant.0),
         None => {
             println!("there is no such variant");
@@ -77,8 +98,8 @@ fn run_variant(name: &str) -> Outcome {
 }
 
 /// Runs a test and says how it went.
-fn passes(&(name, test): &Test) -> bool {
-    watchdog::start();
+fn passes(&(name, test): &Test, limit: Duration) -> bool {
+    watchdog::start(limit);
     let done = test();
     watchdog::stop();
     match &done {
