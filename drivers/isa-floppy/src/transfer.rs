@@ -416,3 +416,29 @@ impl<O: DmaObject> fmt::Debug for Issued<'_, O> {
         f.debug_struct("Issued").field("part", &self.part).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+    use crate::status::Cause;
+
+    #[test]
+    fn controller_engine_and_place_agree_or_it_failed() {
+        let behind = Chs { cylinder: 2, head: 0, sector: 1 };
+        let good = Status::decode([0x04, 0, 0, 2, 0, 1, 2]);
+        assert_eq!(check(&good, 0, behind), Ok(()));
+        assert_eq!(check(&good, 512, behind), Err(Fault::Short { remaining: 512 }));
+        let expected = Chs { sector: 3, ..behind };
+        let elsewhere = check(&good, 0, expected).unwrap_err();
+        assert_eq!(elsewhere, Fault::Position { expected, found: behind });
+        assert_eq!(elsewhere.to_string(), "the command ended at 2/0/1, which should have been 2/0/3");
+        assert_eq!(elsewhere.remedy(), Remedy::Recalibrate);
+        let deleted = Status::decode([0x04, 0, 0x40, 2, 0, 1, 2]);
+        let Err(fault @ Fault::Reported { cause: Cause::Deleted, .. }) = check(&deleted, 512, behind) else {
+            panic!("the data may be read, but it was deleted")
+        };
+        assert_eq!(fault.remedy(), Remedy::None);
+    }
+}

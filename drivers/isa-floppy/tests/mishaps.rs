@@ -3,11 +3,13 @@
 mod common;
 
 use common::{DISK, Rig, SECTOR, disk, failed, pattern};
-use ddi_dma::{BusConfig, Wait};
+use ddi_dma::{BindErrorKind, BindFlags, BusConfig, PortIo, Wait};
 use ddi_dma_sim::{
     BufferSpec, Flaw, FloppyDisk, FloppyGeometry, FloppyInjection, MachineConfig, Patience, WriteProtection,
 };
-use isa_floppy::{Cause, Chs, Config, Fault, MOST_TRIES, Order, Phase, St1, St2, TransferErrorKind as Kind};
+use isa_floppy::{
+    Cause, Chs, Config, Fault, MOST_TRIES, Order, Phase, St0, St1, St2, TransferErrorKind as Kind,
+};
 
 fn damage(cylinder: u8, head: u8, sector: u8, flaw: Flaw) -> FloppyInjection {
     FloppyInjection::Damage { cylinder, head, sector, flaw }
@@ -145,6 +147,39 @@ fn what_is_not_on_the_disk_or_no_whole_sectors() {
         assert_eq!((error.kind(), error.object.len()), (Kind::Length { length }, length));
     }
     rig.assert_all_is_free();
+}
+
+#[test]
+fn an_object_that_cannot_be_bound() {
+    let little = BusConfig { copy_buffer_limit: 511, ..BusConfig::default() };
+    let mut rig = Rig::with(MachineConfig::default(), little, Config::default());
+    let (kind, _, object) = failed(rig.write(0, rig.sectors(2, 1)), 2);
+    assert!(matches!(kind, Kind::Bind(BindErrorKind::TooBig(_))), "{kind}");
+    assert_eq!(kind.shortage(), None, "waiting would not help");
+    assert_eq!(object.to_vec(), pattern(2 * SECTOR, 1));
+    let flags = BindFlags::CONSISTENT | BindFlags::STREAMING;
+    let order = Order { flags, ..Order::read(0) };
+    let (kind, _, _) = failed(rig.floppy.prepare(&order, object, Wait::DontWait), 2);
+    assert_eq!(kind, Kind::Bind(BindErrorKind::Flags));
+    rig.assert_all_is_free();
+}
+
+#[test]
+fn a_head_that_does_not_arrive() {
+    let mut rig = Rig::new();
+    rig.read(0, 1).unwrap();
+    // Somebody else has the motor stopped: the drive does not hear the pulses.
+    rig.board.before_each_wait({
+        let ports = rig.machine.ports();
+        move |_| ports.write(0x3F2, 0x0C)
+    });
+    rig.floppy.seek(82).expect("the controller only counts");
+    let refused = rig.floppy.recalibrate().unwrap_err();
+    assert!(matches!(refused, Fault::Seek { cylinder: 0, st0, .. } if st0.contains(St0::EQUIPMENT_CHECK)));
+    assert_eq!(refused.to_string(), "no cylinder 0: ST0 0x70, the head is at 0");
+    rig.board.before_each_wait(|_| {});
+    rig.floppy.motor_off();
+    rig.read(0, 1).expect("the next transfer starts the motor and finds track 0");
 }
 
 #[test]
