@@ -6,15 +6,16 @@ use alloc::vec::Vec;
 
 use crate::copy_buffer::RunSlot;
 use crate::device::{DeviceShared, Translation};
-use crate::error::{BindErrorKind, RangeError, Shortage};
+use crate::error::{BindErrorKind, IsolateError, RangeError, Shortage};
 use crate::flags::{BindFlags, Direction};
 use crate::handle_limit::HandleLimit;
+use crate::isolate::Isolation;
 use crate::nexus::{Coherence, MapId, NexusMemory};
 use crate::object::{Addresses, BusId, DmaObject, Extent, View};
 use crate::plan::{Budget, Engine, Lists, Plan, Sliding, Window};
 use crate::slide::Slide;
 use crate::stats::Counters;
-use crate::sync::{CacheWork, Fill};
+use crate::sync::{CacheWork, Fill, wipe};
 use crate::wait::{Patience, Ticket, Wait};
 
 /// Who may touch the object.
@@ -53,6 +54,8 @@ pub(crate) struct Bound<O: DmaObject> {
     pub(crate) mapped: Vec<Extent>,
     /// How map space slides over the object, where it does not hold all of it.
     pub(crate) slide: Option<Slide>,
+    /// The whole pages of what is mapped, where nothing else is.
+    pub(crate) isolation: Option<Isolation>,
     /// The flags of a bind that took resources.
     pub(crate) flags: BindFlags,
     /// Places in queues, of a bind that is polled.
@@ -86,6 +89,7 @@ impl<O: DmaObject> Bound<O> {
             map: None,
             mapped: Vec::new(),
             slide: None,
+            isolation: None,
             flags: BindFlags::empty(),
             copy_ticket: None,
             map_ticket: None,
@@ -118,6 +122,9 @@ impl<O: DmaObject> Bound<O> {
         {
             return Err(BindErrorKind::ForeignMemory);
         }
+        if flags.contains(BindFlags::ISOLATE) {
+            self.check_isolation()?;
+        }
         if self.translation == Translation::Mapped {
             self.map(flags, patience)?;
         }
@@ -133,6 +140,17 @@ impl<O: DmaObject> Bound<O> {
         Ok(())
     }
 
+    /// Whether the device can be kept from bytes that are not the object's.
+    #[cold]
+    fn check_isolation(&self) -> Result<(), BindErrorKind> {
+        let own = |object: &O| object.addresses() == Addresses::Machine || object.nexus_memory().is_some();
+        match self.translation {
+            Translation::Physical => Err(BindErrorKind::Isolate(IsolateError::NoIommu)),
+            Translation::Mapped if self.object.as_ref().is_none_or(own) => Ok(()),
+            Translation::Mapped => Err(BindErrorKind::Isolate(IsolateError::MappedAlready)),
+        }
+    }
+
     /// Which addresses the handle's device uses.
     pub(crate) fn bus_id(&self) -> BusId {
         BusId { bus: self.device.bus.number, translation: self.translation }
@@ -144,9 +162,9 @@ impl<O: DmaObject> Bound<O> {
         let partial = flags.contains(BindFlags::PARTIAL) && self.slide.is_none();
         let sliding = if partial { Sliding::Yes } else { Sliding::No };
         let lists = if flags.contains(BindFlags::ONE_LIST) { Lists::One } else { Lists::Many };
-        let view = match self.map {
-            None => object.view(),
-            Some(_) => View::Extents(&self.mapped),
+        let view = match (self.map, &self.isolation) {
+            (None, None) => object.view(),
+            _ => View::Extents(&self.mapped),
         };
         self.plan.make(view, &self.engine, budget, sliding, lists)?;
         if self.map.is_some() {
@@ -197,6 +215,9 @@ impl<O: DmaObject> Bound<O> {
             let shortage = match copy_buffer.take(&self.slot, room, attr, patience, &mut self.copy_ticket) {
                 Ok(run) => {
                     self.plan.place(run.bus);
+                    if flags.contains(BindFlags::ISOLATE) {
+                        wipe(&run);
+                    }
                     self.run = Some(run);
                     break;
                 }
@@ -237,6 +258,7 @@ impl<O: DmaObject> Bound<O> {
     fn release_resources(&mut self) {
         self.take_back();
         self.unmap();
+        self.isolation = None;
         if self.slide.take().is_some() {
             self.plan.clear();
         }
@@ -299,10 +321,10 @@ impl<O: DmaObject> Bound<O> {
 
     /// What the planner was shown.
     pub(crate) fn view(&self) -> View<'_> {
-        match (&self.object, self.map) {
-            (_, Some(_)) => View::Extents(&self.mapped),
-            (Some(object), None) => object.view(),
-            (None, None) => View::Extents(&[]),
+        match (&self.object, self.map, &self.isolation) {
+            (_, Some(_), _) | (_, _, Some(_)) => View::Extents(&self.mapped),
+            (Some(object), None, None) => object.view(),
+            (None, None, None) => View::Extents(&[]),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::lock::Mutex;
 use crate::map_space::MapSpace;
 use crate::mem::MemoryPool;
 use crate::nexus::{Addressing, Nexus, NexusInfo, NexusMemory, SlotKind};
-use crate::object::DmaObject;
+use crate::object::{DmaObject, UNMAPPED};
 use crate::plan::Engine;
 use crate::platform::Platform;
 use crate::stats::{Ledger, Stats};
@@ -248,7 +248,12 @@ impl Device {
             Addressing::Virtual if physical => return Err(AttrError::ForcePhysical),
             Addressing::Either | Addressing::Virtual => Translation::Mapped,
         };
-        Ok((Engine::new(&attr.merge(&info.limits)?)?, translation))
+        let mut merged = attr.merge(&info.limits)?;
+        if translation == Translation::Mapped {
+            // No IOMMU hands these out; they stand for bytes that are not mapped.
+            merged.addr_hi = merged.addr_hi.min(UNMAPPED - 1);
+        }
+        Ok((Engine::new(&merged)?, translation))
     }
 
     fn take_handle(&self, patience: Patience<'_>, ticket: &mut Option<Ticket>) -> Result<(), AllocError> {

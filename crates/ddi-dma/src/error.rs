@@ -64,6 +64,10 @@ pub enum BindErrorKind {
     /// (`DDI_DMA_NOMAPPING`).
     #[error(transparent)]
     Object(PlanError),
+    /// The device cannot be kept from other bytes: ISOLATE was asked for, and there is no IOMMU, or the object is part of
+    /// memory that is mapped already.
+    #[error("{0}")]
+    Isolate(IsolateError),
     /// The object's addresses are those of another bus, or of the other kind that this bus has.
     #[error(
         "the memory was allocated on another bus, whose addresses mean nothing on this one: allocate it with a handle of this bus"
@@ -75,6 +79,22 @@ pub enum BindErrorKind {
     /// A resource is short (`DDI_DMA_NORESOURCES`).
     #[error(transparent)]
     NoResources(#[from] Shortage),
+}
+
+/// Why a device cannot be kept from other bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IsolateError {
+    /// The bus passes physical addresses on.
+    #[error(
+        "ISOLATE: nothing translates this device's addresses, so it reaches all memory: bind without the flag"
+    )]
+    NoIommu,
+    /// The object is part of memory that is mapped as a whole.
+    #[error(
+        "ISOLATE: the object is part of memory that the device reaches as a whole: bind memory of another kind"
+    )]
+    MappedAlready,
 }
 
 impl From<PlanError> for BindErrorKind {

@@ -42,6 +42,9 @@ bitflags! {
         const CONSISTENT = 0x10;
         /// The device moves the object in order, in blocks (`DDI_DMA_STREAMING`): the transfer is made cheap.
         const STREAMING = 0x40;
+        /// The device reaches no byte but the object's, whole pages apart: partial pages at the ends of the object's
+        /// extents go through the copy buffer. Only behind an IOMMU.
+        const ISOLATE = 0x4_0000;
         /// An error instead of a window that takes more than one list.
         const ONE_LIST = 0x1_0000;
         /// The driver promises that the device fills the whole object: the copy buffer is not filled first.

@@ -14,6 +14,9 @@ pub struct Extent {
     pub size: u64,
 }
 
+/// Bus addresses from here on stand for bytes that are not mapped: no engine behind an IOMMU reaches them.
+pub(crate) const UNMAPPED: u64 = 1 << 63;
+
 /// One (address, size) that the engine takes (`ddi_dma_cookie_t`). Not to be computed with.
 ///
 /// Laid out like [`Extent`]: an object that needs no cut is its own cookie list.

@@ -7,6 +7,7 @@ use core::ops::Range;
 use crate::bound::Bound;
 use crate::error::{BindErrorKind, Shortage};
 use crate::flags::BindFlags;
+use crate::isolate::Isolation;
 use crate::nexus::{MapId, MapRequest, Redzone};
 use crate::object::{Addresses, DmaObject, Extent, View};
 use crate::plan::PlanError;
@@ -66,11 +67,13 @@ impl<O: DmaObject> Bound<O> {
         if self.slide.take().is_some() {
             self.plan.clear();
         }
+        self.isolation = None;
         let Some(object) = &self.object else { return Ok(()) };
         if object.addresses() != Addresses::Machine {
             return Ok(());
         }
         self.flags = flags;
+        self.isolation = flags.contains(BindFlags::ISOLATE).then(Isolation::default);
         let length = match object.view().length() {
             None => return Err(PlanError::Wraps { address: 0, size: u64::MAX }.into()),
             Some(0) => return Err(PlanError::Empty.into()),
@@ -116,7 +119,9 @@ impl<O: DmaObject> Bound<O> {
         patience: Patience<'_>,
         before: Option<MapId>,
     ) -> Result<(), Shortage> {
-        let Bound { object, slide, engine, device, mapped, map, map_ticket, direction, flags, .. } = self;
+        let Bound {
+            object, slide, isolation, engine, device, mapped, map, map_ticket, direction, flags, ..
+        } = self;
         let Some(object) = object else { return Ok(()) };
         let view = match slide {
             None => object.view(),
@@ -125,23 +130,41 @@ impl<O: DmaObject> Bound<O> {
                 View::Extents(&slide.part)
             }
         };
-        let redzone = if flags.contains(BindFlags::REDZONE) { Redzone::Yes } else { Redzone::No };
-        let request = MapRequest { view, attr: engine.attr(), direction: *direction, redzone };
-        let mapped = RefCell::new(mapped);
-        let asked = range.end - range.start;
-        let space = &device.bus.map_space;
-        let taken = match before {
-            None => space
-                .obtain(asked, patience, map_ticket, |space| space.map(&request, &mut mapped.borrow_mut())),
-            Some(before) => {
-                // SAFETY: the mapping came from this space, and the binding that had it gave it up.
-                let taken = space
-                    .change(|space| unsafe { space.exchange(before, &request, &mut mapped.borrow_mut()) });
-                space.serve();
-                taken.map_err(|refusal| refusal.shortage())
+        let view = match isolation {
+            None => view,
+            Some(isolation) => {
+                isolation.find(view, device.bus.info.page_size);
+                View::Extents(&isolation.pages)
             }
         };
-        *map = Some(taken?);
+        let redzone = if flags.contains(BindFlags::REDZONE) { Redzone::Yes } else { Redzone::No };
+        let request = MapRequest { view, attr: engine.attr(), direction: *direction, redzone };
+        let (asked, space) = (request.view.length().unwrap_or(u64::MAX), &device.bus.map_space);
+        if asked == 0 {
+            // Nothing but partial pages.
+            if let Some(before) = before {
+                // SAFETY: the mapping came from this space, and the binding that had it gave it up.
+                space.give(|space| unsafe { space.unmap(before) });
+            }
+            mapped.clear();
+        } else {
+            let into = RefCell::new(&mut *mapped);
+            let taken = match before {
+                None => space
+                    .obtain(asked, patience, map_ticket, |space| space.map(&request, &mut into.borrow_mut())),
+                Some(before) => {
+                    // SAFETY: as above.
+                    let taken = space
+                        .change(|space| unsafe { space.exchange(before, &request, &mut into.borrow_mut()) });
+                    space.serve();
+                    taken.map_err(|refusal| refusal.shortage())
+                }
+            };
+            *map = Some(taken?);
+        }
+        if let Some(isolation) = isolation {
+            isolation.show(mapped);
+        }
         Ok(())
     }
 

@@ -112,12 +112,18 @@ impl<O: DmaObject> Bound<O> {
             Some(slide) => (View::Extents(&slide.part), slide.start(self.window)),
             None => (object.view(), 0),
         };
-        let range_of_view = (range.start - start, range.end - start);
+        let of_view = range.start - start..range.end - start;
+        let (view, of_view) = match &self.isolation {
+            Some(isolation) => (View::Extents(&isolation.pages), isolation.within(&of_view)),
+            None => (view, of_view),
+        };
         let what = match object.nexus_memory() {
             Some(memory) => SyncTarget::Memory { memory, range: (range.start, range.end) },
-            None => SyncTarget::Object { view, range: range_of_view, map: self.map },
+            None => SyncTarget::Object { view, range: (of_view.start, of_view.end), map: self.map },
         };
-        nexus.sync(&SyncRequest { what, sync_for, direction });
+        if !what.range().is_empty() {
+            nexus.sync(&SyncRequest { what, sync_for, direction });
+        }
         let Some(memory) = &self.run else { return };
         for (piece, part) in self.pieces(range) {
             let place = |at: u64| piece.place + (at - piece.offset);
@@ -148,6 +154,13 @@ impl<O: DmaObject> Bound<O> {
         }
         Ok(from..to)
     }
+}
+
+/// Makes a copy run hold nothing of earlier transfers.
+pub(crate) fn wipe(run: &NexusMemory) {
+    // SAFETY: the run was taken for a binding and not handed to the device yet, so nobody else accesses it; it is valid
+    // for `size` bytes (the nexus' promise).
+    unsafe { run.cpu.as_ptr().write_bytes(0, run.size as usize) }
 }
 
 /// Where byte `at` of the object, which is in this piece, stands in the run.

@@ -5,10 +5,11 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use super::runs::{self, Copying, Run};
 use super::{Engine, List, Piece, Plan, Source};
-use crate::object::View;
+use crate::object::{UNMAPPED, View};
 
 /// All reasons of one plan, in object order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub enum Note {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CopyReason {
+    /// The page is not all the object's, and the device is to reach no byte outside it (ISOLATE).
+    Isolated,
     /// They lie outside the addresses that the engine reaches.
     OutOfReach {
         /// Lowest address that it reaches.
@@ -143,6 +146,9 @@ impl fmt::Display for CopyReason {
             CopyReason::Granule { granular, sgllen } => {
                 write!(f, "a granule of {granular} bytes lies in more pieces than the list holds ({sgllen})")
             }
+            CopyReason::Isolated => {
+                f.write_str("isolated: part of a page, which an IOMMU would map as a whole")
+            }
             CopyReason::Whole => f.write_str("the object lies too awkwardly: all of it is copied"),
         }
     }
@@ -197,6 +203,7 @@ impl Plan {
             return Explanation { notes };
         }
         raw.iter_mut().for_each(|run| run.offset += self.base);
+        let hidden = hidden(view, self.base);
         let attr = engine.attr();
         let all = raw.iter().map(|run| run.size).sum::<u64>();
         // Why bytes are copied that the engine could take by themselves.
@@ -220,7 +227,7 @@ impl Plan {
                         let reason = cookie_reason(&last, &piece, engine);
                         notes.push(Note::CookieCut { offset: piece.offset, reason });
                     }
-                    copy_notes(&piece, &list, &raw, engine, joined, &mut notes);
+                    copy_notes(&piece, &list, &raw, (engine, &hidden), joined, &mut notes);
                     last = Some(piece);
                 }
                 before = last.map(|piece| (list, piece));
@@ -228,6 +235,16 @@ impl Plan {
         }
         Explanation { notes }
     }
+}
+
+/// Which bytes of the object are not mapped, so that the device does not reach what lies beside them.
+fn hidden(view: View<'_>, base: u64) -> Vec<Range<u64>> {
+    let mut at = base;
+    let ranges = view.extents().map(|extent| {
+        at += extent.size;
+        (extent.address, at - extent.size..at)
+    });
+    ranges.filter(|(address, _)| *address == UNMAPPED).map(|(_, range)| range).collect()
 }
 
 /// Why one cookie ends where the next begins.
@@ -265,7 +282,7 @@ fn copy_notes(
     piece: &Piece,
     list: &List<'_>,
     raw: &[Run],
-    engine: &Engine,
+    (engine, hidden): (&Engine, &[Range<u64>]),
     joined: CopyReason,
     notes: &mut Vec<Note>,
 ) {
@@ -276,7 +293,7 @@ fn copy_notes(
     let first = raw.partition_point(|run| run.end() <= from);
     for run in raw.iter().skip(first).take_while(|run| run.offset < to) {
         let part = run.part(from, to);
-        let reason = copy_reason(run, &part, list, engine, joined);
+        let reason = copy_reason(run, &part, list, (engine, hidden), joined);
         match notes.last_mut() {
             Some(Note::Copied { offset, length, reason: same })
                 if *same == reason && *offset + *length == part.offset =>
@@ -288,10 +305,17 @@ fn copy_notes(
     }
 }
 
-fn copy_reason(run: &Run, part: &Run, list: &List<'_>, engine: &Engine, joined: CopyReason) -> CopyReason {
+fn copy_reason(
+    run: &Run,
+    part: &Run,
+    list: &List<'_>,
+    (engine, hidden): (&Engine, &[Range<u64>]),
+    joined: CopyReason,
+) -> CopyReason {
     let attr = engine.attr();
     let starts = part.offset == run.offset || part.offset == list.offset();
     match run.source {
+        Source::Copied if hidden.iter().any(|range| range.contains(&part.offset)) => CopyReason::Isolated,
         Source::Copied => CopyReason::OutOfReach { addr_lo: attr.addr_lo, addr_hi: attr.addr_hi },
         Source::Direct if starts && part.address & engine.align_mask != 0 => {
             CopyReason::Misaligned { align: attr.align }
