@@ -297,6 +297,30 @@ fn a_head_beyond_cylinder_79_comes_back() {
 }
 
 #[test]
+fn a_head_that_is_elsewhere_finds_its_way_again() {
+    let mut rig = Rig::new();
+    let bytes = rig.fill_medium(5 * 36, 36, 4);
+    rig.read(5 * 36, 1).unwrap();
+    // Somebody else sends it to track 0.
+    let ports = rig.machine.ports();
+    [0x07, 0x00].iter().for_each(|byte| ports.write(0x3F5, *byte));
+    rig.drive.step();
+    ports.write(0x3F5, 0x08);
+    assert_eq!([ports.read(0x3F5), ports.read(0x3F5)], [0x20, 0]);
+    let object = rig.sectors(36, 3);
+    let mut transfer = rig.floppy.prepare(&Order::read(5 * 36), object, Wait::DontWait).unwrap();
+    let settled = transfer.load(&mut rig.floppy).unwrap().expect("a command").issue().unwrap().settle();
+    assert_eq!(cause(settled.unwrap_err()), Cause::WrongCylinder);
+    let (object, report) = transfer.run(&mut rig.floppy).unwrap();
+    assert_eq!(
+        (report.commands, report.retries),
+        (1, 0),
+        "the first try finds track 0, and then the cylinder"
+    );
+    assert!(object.to_vec() == bytes);
+}
+
+#[test]
 fn an_abandoned_transfer_leaves_nothing_behind() {
     let mut rig = Rig::new();
     let bytes = rig.fill_medium(0, 1, 4);
