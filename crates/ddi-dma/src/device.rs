@@ -19,7 +19,7 @@ use crate::lock::Mutex;
 use crate::map_space::MapSpace;
 use crate::mem::MemoryPool;
 use crate::nexus::{Addressing, Nexus, NexusInfo, NexusMemory, SlotKind};
-use crate::object::{DmaObject, UNMAPPED};
+use crate::object::{Addresses, BusId, DmaObject, UNMAPPED};
 use crate::plan::Engine;
 use crate::platform::Platform;
 use crate::stats::{Ledger, Stats};
@@ -127,6 +127,16 @@ impl Bus {
     fn device_of_kind(&self, name: String, slot: SlotKind) -> Device {
         let quarantine = Mutex::new(Vec::new());
         Device { shared: Arc::new(DeviceShared { bus: self.shared.clone(), name, slot, quarantine }) }
+    }
+
+    /// Whose addresses are those that devices of this bus use, but for devices with `FORCE_PHYSICAL`: what memory shows
+    /// that was mapped for all of them beforehand ([`DmaObject::addresses`](crate::DmaObject::addresses)).
+    pub fn addresses(&self) -> Addresses {
+        let translation = match self.shared.info.addressing {
+            Addressing::Physical => Translation::Physical,
+            Addressing::Virtual | Addressing::Either => Translation::Mapped,
+        };
+        Addresses::Bus(BusId { bus: self.shared.number, translation })
     }
 
     /// What happened on this bus so far.

@@ -17,6 +17,10 @@ pub enum Resource {
     Memory,
     /// Handles, where a bus limits them.
     Handles,
+    /// Maps of an IOMMU, of which the kernel allows a process so many.
+    IommuMaps,
+    /// Memory that a process may lock.
+    LockedMemory,
     /// A channel of the system's DMA engine, of which each is there once.
     DmaChannel(u8),
 }
@@ -28,6 +32,10 @@ impl fmt::Display for Resource {
             Resource::MapSpace => f.write_str("map space"),
             Resource::Memory => f.write_str("memory"),
             Resource::Handles => f.write_str("handles"),
+            Resource::IommuMaps => {
+                f.write_str("IOMMU maps (raise the parameter dma_entry_limit of the module vfio_iommu_type1)")
+            }
+            Resource::LockedMemory => f.write_str("locked memory (raise the limit: ulimit -l)"),
             Resource::DmaChannel(number) => write!(f, "DMA channel {number}"),
         }
     }

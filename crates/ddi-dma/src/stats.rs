@@ -23,7 +23,7 @@ pub struct Stats {
     pub bytes_copied: u64,
     /// Requests for copy buffer that were refused; a bind that sleeps until it has what it needs is none.
     pub copy_buffer_shortages: u64,
-    /// Requests for map space that were refused.
+    /// Requests for map space, or for what a mapping takes, that were refused.
     pub map_space_shortages: u64,
     /// Allocations that found too little memory.
     pub memory_shortages: u64,
@@ -120,7 +120,9 @@ impl Ledger {
         let closed = &mut self.inner.lock().closed;
         match shortage.resource {
             Resource::CopyBuffer => closed.copy_buffer_shortages += 1,
-            Resource::MapSpace => closed.map_space_shortages += 1,
+            Resource::MapSpace | Resource::IommuMaps | Resource::LockedMemory => {
+                closed.map_space_shortages += 1;
+            }
             Resource::Memory => closed.memory_shortages += 1,
             Resource::Handles => closed.handle_shortages += 1,
             // Not a bus' to give out.
