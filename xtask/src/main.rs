@@ -83,7 +83,7 @@ fn model() -> Result<()> {
 
 fn bare() -> Result<()> {
     for target in BARE_TARGETS {
-        cargo(&format!("build -p ddi-dma --target {target}")).run()?;
+        cargo(&format!("build -p ddi-dma -p isa-floppy --target {target}")).run()?;
     }
     Ok(())
 }
