@@ -62,6 +62,7 @@ fn main() -> ExitCode {
 fn ci() -> Result<()> {
     lint()?;
     bare()?;
+    bare_metal::test(&bare_metal::Choice::default())?;
     counts::check()?;
     asan::test()?;
     model()?;

@@ -5,7 +5,7 @@
 pub enum Command<'a> {
     /// All tests: the line is empty.
     All,
-    /// `test=NAME`: one test.
+    /// `test=NAME`: one test. `test=START*`: the tests whose names start like that.
     Test(&'a str),
     /// `variant=NAME`: something that is broken on purpose and must be noticed.
     Variant(&'a str),

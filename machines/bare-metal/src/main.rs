@@ -5,7 +5,7 @@
 //! an ISA bus under the framework ([`nexus`]) and runs what its command line asks for ([`tests`]):
 //!
 //! - nothing: all tests;
-//! - `test=NAME`: one test;
+//! - `test=NAME`: one test; `test=START*`: those whose names start like that;
 //! - `variant=NAME`: something that is broken on purpose and must be noticed.
 //!
 //! What it says on the serial port is one line a test, `ok NAME` or `FAILED NAME: why`, and last `exit: CODE (name)`; see

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::image::{Geometry, Image};
 use super::watch::{Ending, Watch};
-use super::{Run, floppy, tools};
+use super::{Pace, Run, evidence, floppy, tools};
 
 /// A run takes a few seconds.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -17,9 +17,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Runs the kernel; all files of the run lie in `place`.
 pub(super) fn run(image: &Image, run: &Run, place: &Path) -> Result<Ending> {
     let (serial, log) = (place.join("serial.txt"), place.join("bochs.log"));
-    floppy::write(&place.join("floppy.img"))?;
+    floppy::write(&place.join(evidence::DISK))?;
     let geometry = image.write_disk(&place.join("disk.img"), &run.command)?;
-    fs::write(place.join("bochsrc"), configuration(geometry))?;
+    fs::write(place.join("bochsrc"), configuration(geometry, run.pace()))?;
     // Debian's Bochs has a debugger, which waits to be told to begin.
     fs::write(place.join("begin"), "continue\n")?;
     let mut command = Command::new(tools::BOCHS);
@@ -28,12 +28,16 @@ pub(super) fn run(image: &Image, run: &Run, place: &Path) -> Result<Ending> {
 }
 
 /// The machine: as QEMU's, but for the disk that it starts from.
-fn configuration(Geometry { cylinders, heads, sectors }: Geometry) -> String {
+fn configuration(Geometry { cylinders, heads, sectors }: Geometry, pace: Pace) -> String {
     let [bios, video_bios] = tools::BOCHS_FILES;
+    let sync = match pace {
+        Pace::Free => "none",
+        Pace::Real => "slowdown",
+    };
     format!(
         r#"megs: 64
 cpu: ips=50000000, reset_on_triple_fault=0
-clock: sync=none, time0=utc
+clock: sync={sync}, time0=utc
 romimage: file={bios}
 vgaromimage: file={video_bios}
 display_library: rfb, options="timeout=0"
@@ -42,8 +46,8 @@ ata0-master: type=disk, path=disk.img, mode=flat, cylinders={cylinders}, heads={
 boot: disk
 floppya: 1_44=floppy.img, status=inserted
 com1: enabled=1, mode=file, dev=serial.txt
-sound: waveoutdrv=file, waveout=sound.wav
-sb16: wavemode=2, midimode=0, dmatimer=600000, loglevel=0
+sound: waveoutdrv=dummy
+sb16: wavemode=2, wavefile=sound.wav, midimode=0, dmatimer=600000, loglevel=0
 log: bochs.log
 panic: action=fatal
 error: action=report

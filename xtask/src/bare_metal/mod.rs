@@ -1,6 +1,7 @@
 //! The kernel of `machines/bare-metal` on the machine models QEMU and Bochs.
 
 mod bochs;
+mod evidence;
 mod floppy;
 mod image;
 mod judge;
@@ -8,6 +9,7 @@ mod kernel;
 mod qemu;
 mod tools;
 mod watch;
+mod wave;
 
 use std::path::Path;
 use std::thread;
@@ -40,12 +42,12 @@ impl Model {
 }
 
 /// What to run; without a choice, everything.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Choice {
     /// Only this model.
     #[arg(long)]
     model: Option<Model>,
-    /// One run with this command line for the kernel, `test=NAME` or `variant=NAME`, that must end well.
+    /// One run with this command line for the kernel, `test=NAME`, `test=START*` or `variant=NAME`, that must end well.
     #[arg(long)]
     command: Option<String>,
 }
@@ -59,8 +61,20 @@ struct Run {
     expect: Expect,
 }
 
+/// How Bochs' time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// As fast as it can.
+    Free,
+    /// Not faster than real time, in which its wave file is written.
+    Real,
+}
+
+/// The tests that play something.
+const SOUND: &str = "test=sound-";
+
 /// All runs: the tests, and that what is broken on purpose is noticed.
-const RUNS: [(Model, &str, Expect); 9] = [
+const RUNS: [(Model, &str, Expect); 12] = [
     (Model::Qemu, "", Expect::Success),
     (Model::Qemu, "variant=failure", Expect::Code(22)),
     (Model::Qemu, "variant=panic", Expect::Code(17)),
@@ -68,7 +82,10 @@ const RUNS: [(Model, &str, Expect); 9] = [
     (Model::Qemu, "variant=out-of-memory", Expect::Code(19)),
     (Model::Qemu, "variant=time-out", Expect::Code(20)),
     (Model::Bochs, "", Expect::Success),
+    (Model::Bochs, "test=sound-*", Expect::Success),
     (Model::Bochs, "variant=panic", Expect::Code(17)),
+    (Model::Bochs, "variant=broken-boundary", Expect::Panic("request outside 64k boundary")),
+    (Model::Bochs, "variant=broken-boundary-words", Expect::Panic("request outside 128k boundary")),
     (Model::Bochs, "variant=triple-fault", Expect::Panic("3rd")),
 ];
 
@@ -121,7 +138,8 @@ fn run_model(model: Model, runs: &[Run], image: &Image, place: &Path) -> Vec<Str
                 Model::Qemu => qemu::run(image, run, &place)?,
                 Model::Bochs => bochs::run(image, run, &place)?,
             };
-            run.expect.judge(&ending)
+            run.expect.judge(&ending)?;
+            evidence::check(run, &ending, &place)
         });
         match done {
             Ok(()) => println!("{}: {}as expected", model.name(), run.title()),
@@ -138,6 +156,11 @@ impl Run {
     /// Whether its tests should pass, and so are worth a line each.
     fn results(&self) -> Results {
         if self.expect == Expect::Success { Results::Shown } else { Results::Hidden }
+    }
+
+    /// How Bochs' time passes in it.
+    fn pace(&self) -> Pace {
+        if self.command.starts_with(SOUND) { Pace::Real } else { Pace::Free }
     }
 
     /// How it reads in a message, with a blank behind it.

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::image::Image;
 use super::watch::{Ending, Watch};
-use super::{Run, floppy};
+use super::{Run, evidence, floppy};
 
 /// A run takes less than a second; this is for a machine that is busy.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Runs the kernel; all files of the run lie in `place`.
 pub(super) fn run(image: &Image, run: &Run, place: &Path) -> Result<Ending> {
     let (serial, log) = (place.join("serial.txt"), place.join("qemu.log"));
-    floppy::write(&place.join("floppy.img"))?;
+    floppy::write(&place.join(evidence::DISK))?;
     let mut command = Command::new(super::tools::QEMU);
     // Interpreted, whatever the machine could do: virtualisation starts slower than these tests run.
     command.current_dir(place).args("-M pc,accel=tcg -m 128 -nodefaults -display none -no-reboot".split(' '));

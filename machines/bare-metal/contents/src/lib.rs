@@ -9,4 +9,4 @@ mod sound;
 
 pub use disk::{BYTES, SECTOR, SECTORS, WRITTEN, Written, original};
 pub use pattern::pattern;
-pub use sound::{PLAYED, Played, RATE, samples};
+pub use sound::{PLAYED, Played, RATE};

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::hint::{self, black_box};
 
-use super::{Failure, Test};
+use super::{Failure, Test, broken};
 use crate::cpu;
 use crate::memory::{FRAME_WINDOW, HEAP_SIZE};
 
@@ -13,6 +13,8 @@ pub(super) const VARIANTS: &[Test] = &[
     ("panic", || panic!("on purpose")),
     ("exception", exception),
     ("out-of-memory", out_of_memory),
+    ("broken-boundary", broken::boundary),
+    ("broken-boundary-words", broken::boundary_of_words),
     ("triple-fault", || cpu::triple_fault()),
     ("time-out", || {
         loop {

@@ -29,17 +29,17 @@ const RESULT: usize = 7;
 
 /// READ DATA, from the first sector of a track on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Read {
-    pub(super) cylinder: u8,
-    pub(super) first: u8,
+pub(in crate::tests) struct Read {
+    pub(in crate::tests) cylinder: u8,
+    pub(in crate::tests) first: u8,
     /// The last sector of a track.
-    pub(super) last: u8,
-    pub(super) sides: Sides,
+    pub(in crate::tests) last: u8,
+    pub(in crate::tests) sides: Sides,
 }
 
 /// Where a command goes on behind the last sector of a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sides {
+pub(in crate::tests) enum Sides {
     /// Nowhere.
     First = 0x46,
     /// On the other side.
@@ -47,11 +47,11 @@ pub(super) enum Sides {
 }
 
 /// The controller. The head is where the driver left it.
-pub(super) struct Controller<'a>(pub(super) &'a CountedPorts);
+pub(in crate::tests) struct Controller<'a>(pub(in crate::tests) &'a CountedPorts);
 
 impl Controller<'_> {
     /// Reads, and waits until the controller says that it is done.
-    pub(super) fn read(&self, read: &Read) -> Result<[u8; RESULT], Failure> {
+    pub(in crate::tests) fn read(&self, read: &Read) -> Result<[u8; RESULT], Failure> {
         self.start(read)?;
         wait(Irq::Floppy, COMMAND_LIMIT)?;
         let mut result = [0; RESULT];

@@ -198,7 +198,8 @@ fn finished_64_kib() -> Result<(), Failure> {
         let remaining = transfer.remaining()?;
         ensure!((count, remaining) == (0xffff, 0), "{asked:?}: {remaining:#x} remain, count {count:#x}");
         let mut buffer = land(transfer);
-        let wrong = buffer.bytes().iter().zip(original(26 * CYLINDER)).position(|(came, there)| came != &there);
+        let wrong =
+            buffer.bytes().iter().zip(original(26 * CYLINDER)).position(|(came, there)| came != &there);
         ensure!(wrong.is_none(), "{asked:?}: byte {wrong:?} differs");
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The floppy driver and the DMA engine of the framework, against the models' floppy controller and 8237s.
 
 pub(super) mod buffers;
-mod controller;
+pub(super) mod controller;
 pub(super) mod engine;
 pub(super) mod read;
 pub(super) mod write;
@@ -27,7 +27,7 @@ const TRACK: usize = 18;
 const CYLINDER: usize = 2 * TRACK;
 
 /// The driver, attached. The models' motor needs no time.
-fn attach(system: &System) -> Result<Floppy, Failure> {
+pub(super) fn attach(system: &System) -> Result<Floppy, Failure> {
     let config = Config { spin_up: Duration::ZERO, ..Config::default() };
     Ok(Floppy::attach(config, system.ports.clone(), Arc::new(FloppyBoard), &system.dmae, &system.bus)?)
 }
