@@ -2,7 +2,6 @@
 
 mod binding;
 mod broken;
-mod devices;
 mod failure;
 mod floppy;
 mod interrupts;
@@ -25,7 +24,7 @@ use crate::{println, watchdog};
 pub type Test = (&'static str, fn() -> Result<(), Failure>);
 
 /// How long a test may take: a drive turns five times a second, and a model may be slower.
-const TEST_LIMIT: Duration = Duration::from_secs(30);
+const TEST_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long what is broken on purpose may take.
 const VARIANT_LIMIT: Duration = Duration::from_secs(2);
@@ -35,8 +34,8 @@ const TESTS: &[&[Test]] = &[
     memory::TESTS,
     interrupts::TESTS,
     ports::TESTS,
-    devices::TESTS,
     binding::TESTS,
+    floppy::controller::TESTS,
     floppy::read::TESTS,
     floppy::buffers::TESTS,
     floppy::write::TESTS,

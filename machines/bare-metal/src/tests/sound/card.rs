@@ -19,7 +19,7 @@ const RESET: u16 = 0x226;
 const ANSWER: u16 = 0x22a;
 /// Commands; the highest bit is set while none is taken.
 const COMMAND: u16 = 0x22c;
-/// The highest bit is set while there is an answer.
+/// The highest bit is set while there is an answer. Reading it withdraws the interrupt of bytes.
 const STATUS: u16 = 0x22e;
 /// Reading it withdraws the interrupt of words.
 const ACKNOWLEDGE: u16 = 0x22f;
@@ -38,6 +38,8 @@ const CHANNELS: (u8, u8) = (0x81, 0x22);
 const SET_RATE: u8 = 0x41;
 const END_RING: u8 = 0xd9;
 const VERSION: u8 = 0xe1;
+/// Asks for an interrupt.
+const INTERRUPT: u8 = 0xf2;
 /// Behind the command to play: samples have a sign, one channel.
 const SIGNED_MONO: u8 = 0x10;
 
@@ -139,5 +141,16 @@ pub(super) fn answers() -> Result<(), Failure> {
         let kept = card.0.read(MIXER_DATA);
         ensure!(kept == value, "mixer register {register:#x} is {kept:#x}");
     }
+    Ok(())
+}
+
+/// The card interrupts when asked to.
+pub(super) fn interrupts() -> Result<(), Failure> {
+    let system = System::new();
+    let card = Card::reset(&system)?;
+    forget(Irq::Sound);
+    card.command(&[INTERRUPT])?;
+    wait(Irq::Sound, ANSWER_LIMIT)?;
+    card.0.read(STATUS);
     Ok(())
 }

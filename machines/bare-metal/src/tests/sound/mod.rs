@@ -8,6 +8,7 @@ use super::{Failure, Test};
 
 pub(super) const TESTS: &[Test] = &[
     ("sound-card-answers", card::answers),
+    ("sound-card-interrupts", card::interrupts),
     (play::FROM_ABOVE, play::from_above_16_mib),
     (play::ACROSS, play::across_128_kib),
     (ring::RING, ring::ring),

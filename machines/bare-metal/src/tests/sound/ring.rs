@@ -55,9 +55,6 @@ pub(super) fn ring() -> Result<(), Failure> {
     card.play(Mode::Ring, HALF)?;
     for done in 1..=told {
         card.wait(HALF)?;
-        if done == told {
-            card.end_ring()?;
-        }
         let remaining = transfer.remaining()?;
         // What is played now is the other half.
         let half = if done % 2 == 1 { 1..=HALF_BYTES } else { HALF_BYTES + 1..=2 * HALF_BYTES };
@@ -68,6 +65,7 @@ pub(super) fn ring() -> Result<(), Failure> {
             transfer.sync(offset..offset + HALF_BYTES, SyncFor::Device)?;
         }
     }
+    card.end_ring()?;
     card.wait(HALF)?;
     transfer.stop();
     let stopped = transfer.remaining()?;
