@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::image::{Geometry, Image};
-use super::watch::{Ending, Watch};
 use super::{Pace, Run, evidence, floppy, tools};
+use crate::watch::{Ending, Watch};
 
 /// A run takes a few seconds.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -24,7 +24,8 @@ pub(super) fn run(image: &Image, run: &Run, place: &Path) -> Result<Ending> {
     fs::write(place.join("begin"), "continue\n")?;
     let mut command = Command::new(tools::BOCHS);
     command.current_dir(place).args("-q -f bochsrc -rc begin".split(' '));
-    Watch { command, model: run.model, serial, log, limit: LIMIT, results: run.results() }.until_its_end()
+    Watch { command, name: run.model.name(), serial, log, limit: LIMIT, results: run.results() }
+        .until_its_end()
 }
 
 /// The machine: as QEMU's, but for the disk that it starts from.

@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use bare_metal_contents::{PLAYED, WRITTEN};
 
 use super::judge::Expect;
-use super::watch::Ending;
 use super::wave::{self, Heard};
 use super::{Model, Pace, Run, floppy};
+use crate::watch::Ending;
 
 /// The disk, in the place of a run.
 pub(super) const DISK: &str = "floppy.img";

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 
 use super::Model;
-use super::watch::Ending;
+use crate::watch::Ending;
 
 /// The code of a kernel all of whose tests passed.
 const SUCCESS: u8 = 16;
@@ -27,12 +27,12 @@ pub(super) enum Expect {
 
 impl Expect {
     /// Compares; the error shows all that was said.
-    pub(super) fn judge(self, ending: &Ending) -> Result<()> {
-        self.difference(ending).map_or(Ok(()), |why| Err(anyhow!("{why}\n{}", told(ending))))
+    pub(super) fn judge(self, model: Model, ending: &Ending) -> Result<()> {
+        self.difference(model, ending).map_or(Ok(()), |why| Err(anyhow!("{why}\n{}", told(ending))))
     }
 
     /// What is wrong, if something is.
-    fn difference(self, ending: &Ending) -> Option<String> {
+    fn difference(self, model: Model, ending: &Ending) -> Option<String> {
         let Some(status) = ending.status else {
             return Some(format!("killed: not done after {:?}", ending.limit));
         };
@@ -49,7 +49,7 @@ impl Expect {
             Some(_) => {}
         }
         // QEMU's status is made of the code; that of Bochs is the same however it ends.
-        if ending.model == Model::Qemu && status.code() != Some(i32::from(wanted) << 1 | 1) {
+        if model == Model::Qemu && status.code() != Some(i32::from(wanted) << 1 | 1) {
             return Some(format!("the kernel said {wanted}, but: {status}"));
         }
         let passed = ending.serial.lines().filter(|line| line.starts_with("ok ")).count();
@@ -90,31 +90,31 @@ mod tests {
     const STOPPED: &str = "00000000042p[UNMAP ] >>PANIC<< Shutdown port: shutdown requested\n";
     const PANICKED: &str = "00000000042p[DMA   ] >>PANIC<< request outside 64k boundary\n";
 
-    fn ending(model: Model, status: i32, serial: &str, log: &str) -> Ending {
+    fn ending(status: i32, serial: &str, log: &str) -> Ending {
         let status = Some(ExitStatus::from_raw(status << 8));
-        Ending { model, status, limit: Duration::from_secs(1), serial: serial.into(), log: log.into() }
+        Ending { status, limit: Duration::from_secs(1), serial: serial.into(), log: log.into() }
     }
 
     #[test]
     fn what_went_well_is_accepted() {
-        assert_eq!(Expect::Success.difference(&ending(Model::Qemu, 33, WELL, "")), None);
-        assert_eq!(Expect::Success.difference(&ending(Model::Bochs, 1, WELL, STOPPED)), None);
+        assert_eq!(Expect::Success.difference(Model::Qemu, &ending(33, WELL, "")), None);
+        assert_eq!(Expect::Success.difference(Model::Bochs, &ending(1, WELL, STOPPED)), None);
     }
 
     #[test]
     fn a_status_that_contradicts_the_kernel_is_not() {
         // A triple fault under -no-reboot exits with 0.
-        assert!(Expect::Success.difference(&ending(Model::Qemu, 0, WELL, "")).is_some());
-        assert!(Expect::Success.difference(&ending(Model::Qemu, 35, WELL, "")).is_some());
+        assert!(Expect::Success.difference(Model::Qemu, &ending(0, WELL, "")).is_some());
+        assert!(Expect::Success.difference(Model::Qemu, &ending(35, WELL, "")).is_some());
     }
 
     #[test]
     fn a_panic_of_the_model_is_told_from_its_shutdown() {
-        let panicked = ending(Model::Bochs, 1, WELL, PANICKED);
+        let panicked = ending(1, WELL, PANICKED);
         assert!(Expect::Success.difference(&panicked).is_some());
         assert_eq!(Expect::Panic("64k boundary").difference(&panicked), None);
         assert!(Expect::Panic("128k boundary").difference(&panicked).is_some());
-        assert!(Expect::Panic("64k boundary").difference(&ending(Model::Bochs, 1, WELL, STOPPED)).is_some());
+        assert!(Expect::Panic("64k boundary").difference(Model::Bochs, &ending(1, WELL, STOPPED)).is_some());
     }
 
     #[test]
@@ -122,13 +122,13 @@ mod tests {
         for serial in
             ["exit: 16 (success)\n", "ok this\nFAILED that: why\nexit: 16 (success)\n", "ok this\n", ""]
         {
-            assert!(Expect::Success.difference(&ending(Model::Qemu, 33, serial, "")).is_some(), "{serial}");
+            assert!(Expect::Success.difference(Model::Qemu, &ending(33, serial, "")).is_some(), "{serial}");
         }
     }
 
     #[test]
     fn each_way_to_fail_has_its_code() {
-        let failed = ending(Model::Bochs, 1, "FAILED this: why\nexit: 32 (test this)\n", STOPPED);
+        let failed = ending(1, "FAILED this: why\nexit: 32 (test this)\n", STOPPED);
         assert_eq!(Expect::Code(32).difference(&failed), None);
         assert!(Expect::Code(33).difference(&failed).is_some());
         assert!(Expect::Success.difference(&failed).is_some());
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_run_that_was_killed_never_ended_well() {
-        let killed = Ending { status: None, ..ending(Model::Qemu, 33, WELL, "") };
+        let killed = Ending { status: None, ..ending(33, WELL, "") };
         assert!(Expect::Success.difference(&killed).is_some());
         assert!(Expect::Panic("").difference(&killed).is_some());
     }

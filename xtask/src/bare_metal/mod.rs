@@ -8,7 +8,6 @@ mod judge;
 mod kernel;
 mod qemu;
 mod tools;
-mod watch;
 mod wave;
 
 use std::path::Path;
@@ -18,9 +17,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::watch::Results;
 use image::Image;
 use judge::Expect;
-use watch::Results;
 
 /// A machine model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::image::Image;
-use super::watch::{Ending, Watch};
 use super::{Run, evidence, floppy};
+use crate::watch::{Ending, Watch};
 
-/// A run takes less than a second; this is for a machine that is busy.
+/// A run takes a few seconds, most of them to play; this is for a machine that is busy.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs the kernel; all files of the run lie in `place`.
@@ -26,5 +26,6 @@ pub(super) fn run(image: &Image, run: &Run, place: &Path) -> Result<Ending> {
     command.args("-audiodev wav,id=sound,path=sound.wav,out.frequency=44100,out.channels=2".split(' '));
     command.args("-device sb16,audiodev=sound".split(' '));
     command.arg("-kernel").arg(&image.path).arg("-append").arg(&run.command);
-    Watch { command, model: run.model, serial, log, limit: LIMIT, results: run.results() }.until_its_end()
+    Watch { command, name: run.model.name(), serial, log, limit: LIMIT, results: run.results() }
+        .until_its_end()
 }

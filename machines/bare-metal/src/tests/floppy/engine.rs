@@ -235,6 +235,8 @@ fn refuses_cookies() -> Result<(), Failure> {
         (5, across_128_kib, Some(0x2_0000)),
         (CHANNEL, across_16_mib, None),
         (5, across_16_mib, None),
+        (CHANNEL, Cookie { address: 0x100_0000, size: 0x200 }, None),
+        (5, Cookie { address: 0x100_0000, size: 0x200 }, None),
     ] {
         let Cookie { address, size } = cookie;
         let expected = match boundary {

@@ -1,4 +1,4 @@
-//! A machine model that runs: what the kernel says is shown as it comes, and time is limited.
+//! A machine model that runs: what its guest says is shown as it comes, and time is limited.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,31 +9,29 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::Model;
-
-/// How often is looked at what the kernel said.
+/// How often is looked at what the guest said.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A run to be watched.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub struct Watch {
     /// What starts the model.
-    pub(super) command: Command,
-    /// Which model it is.
-    pub(super) model: Model,
-    /// The file that holds what the kernel says.
-    pub(super) serial: PathBuf,
+    pub command: Command,
+    /// How it reads in front of a line.
+    pub name: &'static str,
+    /// The file that holds what the guest says on the serial port.
+    pub serial: PathBuf,
     /// The file that holds what the model says; its output goes there too where it keeps no such file.
-    pub(super) log: PathBuf,
+    pub log: PathBuf,
     /// The longest that it may run.
-    pub(super) limit: Duration,
+    pub limit: Duration,
     /// Whether the results of tests are shown as they come.
-    pub(super) results: Results,
+    pub results: Results,
 }
 
 /// Whether the results of tests are shown as they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Results {
+pub enum Results {
     /// They are.
     Shown,
     /// They are not: a failure is what the run is about.
@@ -42,30 +40,27 @@ pub(super) enum Results {
 
 /// How a run ended.
 #[derive(Debug)]
-pub(super) struct Ending {
-    /// Which model ran.
-    pub(super) model: Model,
+pub struct Ending {
     /// The model's exit status; `None` where it had to be killed.
-    pub(super) status: Option<ExitStatus>,
+    pub status: Option<ExitStatus>,
     /// The longest that it was allowed to run.
-    pub(super) limit: Duration,
-    /// What the kernel said.
-    pub(super) serial: String,
+    pub limit: Duration,
+    /// What the guest said on the serial port.
+    pub serial: String,
     /// What the model said.
-    pub(super) log: String,
+    pub log: String,
 }
 
 impl Watch {
     /// Runs the model to its end, or to the end of its time.
-    pub(super) fn until_its_end(mut self) -> Result<Ending> {
+    pub fn until_its_end(mut self) -> Result<Ending> {
         let output = self.log.with_extension("out");
         let sink = File::create(&output)?;
         self.command.stdin(Stdio::null()).stdout(sink.try_clone()?).stderr(sink);
-        let mut child =
-            self.command.spawn().with_context(|| format!("cannot start {}", self.model.name()))?;
+        let mut child = self.command.spawn().with_context(|| format!("cannot start {}", self.name))?;
         let status = self.follow(&mut child)?;
         let log = text(&output) + &text(&self.log);
-        Ok(Ending { model: self.model, status, limit: self.limit, serial: text(&self.serial), log })
+        Ok(Ending { status, limit: self.limit, serial: text(&self.serial), log })
     }
 
     /// Shows the results of tests until the model ends; kills it where its time is over.
@@ -73,13 +68,13 @@ impl Watch {
         let started = Instant::now();
         let mut shown = 0;
         loop {
-            // Asked first: what the kernel said before the end is then all there.
+            // Asked first: what the guest said before the end is then all there.
             let status = child.try_wait()?;
             let said = text(&self.serial);
             let whole = said.rfind('\n').map_or(0, |end| end + 1);
             let results = said[shown..whole].lines().filter(|line| is_result(line));
             for line in results.filter(|_| self.results == Results::Shown) {
-                println!("{}: {line}", self.model.name());
+                println!("{}: {}", self.name, line.trim_end());
             }
             shown = whole;
             if status.is_some() {
