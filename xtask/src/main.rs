@@ -4,6 +4,8 @@ mod asan;
 mod bare_metal;
 mod counts;
 mod run;
+mod vfio_guest;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,8 @@ enum Chore {
     Bare,
     /// The kernel of `machines/bare-metal` on the machine models QEMU and Bochs.
     BareMetal(bare_metal::Choice),
+    /// The tests of `machines/vfio-guest`: real PCI devices over VFIO, in a guest of QEMU with an emulated IOMMU.
+    VfioGuest(vfio_guest::Choice),
     /// Instructions of one bind + unbind under callgrind, against their bounds.
     Counts,
     /// The tests of core and simulated machines under the address sanitizer.
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Chore::Lint => lint(),
         Chore::Bare => bare(),
         Chore::BareMetal(choice) => bare_metal::test(&choice),
+        Chore::VfioGuest(choice) => vfio_guest::test(&choice),
         Chore::Counts => counts::check(),
         Chore::Asan => asan::test(),
         Chore::Model => model(),

@@ -39,6 +39,19 @@ impl Run {
         self
     }
 
+    /// Adds an argument that is a path, which may hold blanks.
+    pub fn argument(mut self, path: &Path) -> Self {
+        self.command.arg(path);
+        self.text += &format!(" {}", path.display());
+        self
+    }
+
+    /// Sets where it works.
+    pub fn current_dir(mut self, place: &Path) -> Self {
+        self.command.current_dir(place);
+        self
+    }
+
     /// Sets a variable of its environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
@@ -53,6 +66,16 @@ impl Run {
             bail!("failed ({status}): {}", self.text);
         }
         Ok(())
+    }
+
+    /// Runs it and returns what it printed.
+    pub fn output(mut self) -> Result<String> {
+        let output = self.command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+        let output = output.with_context(|| format!("cannot start: {}", self.text))?;
+        if !output.status.success() {
+            bail!("failed ({}): {}", output.status, self.text);
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Runs it and returns what it printed to its error output.

@@ -138,7 +138,7 @@ fn run_model(model: Model, runs: &[Run], image: &Image, place: &Path) -> Vec<Str
                 Model::Qemu => qemu::run(image, run, &place)?,
                 Model::Bochs => bochs::run(image, run, &place)?,
             };
-            run.expect.judge(&ending)?;
+            run.expect.judge(model, &ending)?;
             evidence::check(run, &ending, &place)
         });
         match done {

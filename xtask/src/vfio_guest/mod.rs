@@ -1,0 +1,82 @@
+//! The tests of `machines/vfio-guest`: a guest of QEMU with an emulated IOMMU and real drivers' PCI devices.
+
+mod disk;
+mod initramfs;
+mod judge;
+mod kernel;
+mod module;
+mod program;
+mod qemu;
+mod tools;
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use initramfs::Initramfs;
+use kernel::Kernel;
+
+/// The kinds of IOMMU that QEMU emulates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Iommu {
+    /// Intel's VT-d.
+    Intel,
+    /// AMD's IOMMU.
+    Amd,
+}
+
+/// What to run; without a choice, every test with every kind of IOMMU.
+#[derive(Debug, clap::Args)]
+pub struct Choice {
+    /// Only with this kind of IOMMU.
+    #[arg(long)]
+    iommu: Option<Iommu>,
+    /// Only tests whose names begin with this; may be given several times.
+    #[arg(long = "test", value_name = "NAME")]
+    tests: Vec<String>,
+}
+
+impl Iommu {
+    /// How it reads in front of a line, and on the guest's command line.
+    fn name(self) -> &'static str {
+        match self {
+            Iommu::Intel => "intel",
+            Iommu::Amd => "amd",
+        }
+    }
+
+    /// The device of QEMU.
+    fn device(self) -> &'static str {
+        match self {
+            Iommu::Intel => "intel-iommu,intremap=on",
+            Iommu::Amd => "amd-iommu,intremap=on",
+        }
+    }
+}
+
+/// Builds the guest and boots it once with each kind of IOMMU.
+pub fn test(choice: &Choice) -> Result<()> {
+    tools::check()?;
+    let programs = program::build()?;
+    let kernel = Kernel::cached()?;
+    let place = tempfile::tempdir().context("no place for disks and logs")?;
+    let initramfs = Initramfs::write(&place.path().join("initrd.cpio"), &kernel, &programs)?;
+    disk::write(&place.path().join(qemu::DISK))?;
+    let started = Instant::now();
+    let mut failures = Vec::new();
+    for iommu in [Iommu::Intel, Iommu::Amd] {
+        if choice.iommu.is_some_and(|only| only != iommu) {
+            continue;
+        }
+        let ending = qemu::run(iommu, &kernel, &initramfs, &choice.tests, place.path())?;
+        if let Err(error) = judge::judge(&ending) {
+            failures.push(format!("{}: {error:#}", iommu.name()));
+        }
+    }
+    println!("booted and tested in {:.1} s", started.elapsed().as_secs_f32());
+    if !failures.is_empty() {
+        bail!("{}", failures.join("\n\n"));
+    }
+    Ok(())
+}
