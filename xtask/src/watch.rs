@@ -90,9 +90,9 @@ impl Watch {
     }
 }
 
-/// Whether a line is the result of a test.
+/// Whether a line is the result of a test, or what a test printed.
 fn is_result(line: &str) -> bool {
-    line.starts_with("ok ") || line.starts_with("FAILED ")
+    ["ok ", "FAILED ", "  "].iter().any(|start| line.starts_with(start))
 }
 
 /// What a file holds, as text; nothing where there is no such file yet.

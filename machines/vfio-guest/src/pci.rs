@@ -29,6 +29,11 @@ pub fn with_id(vendor: u32, device: u32) -> Result<Vec<PciAddress>, Failure> {
     Ok(found)
 }
 
+/// Whether a device is an IOMMU, as AMD's shows itself.
+pub fn is_iommu(address: PciAddress) -> bool {
+    number(address, "class").is_ok_and(|class| class >> 8 == 0x0806)
+}
+
 /// The number of a device's IOMMU group, if it has one.
 pub fn group(address: PciAddress) -> Result<Option<u32>, Failure> {
     match link(address, "iommu_group")? {

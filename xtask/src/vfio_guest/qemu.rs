@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// everywhere; no boot loader; it ends instead of starting anew.
 const MACHINE_OPTIONS: &str = "-accel tcg,thread=multi -machine q35 -cpu max -smp 2 -m 1024 \
     -nodefaults -no-user-config -display none -no-reboot -monitor none -vga none -net none \
-    -device isa-debug-exit,iobase=0xf4,iosize=0x4 -device edu -device edu";
+    -device isa-debug-exit,iobase=0xf4,iosize=0x4 -device edu,addr=4 -device edu,addr=5";
 
 /// What the guest's kernel is told: to translate for every device, and to end the machine when it dies.
 const KERNEL_OPTIONS: &str =
@@ -44,7 +44,7 @@ pub(super) fn run(
     command.args(["-device", iommu.device(), "-serial", &format!("file:{serial}")]);
     // What the guest writes is forgotten.
     command.args(["-drive", &format!("file={DISK},if=none,id=disk,format=raw,cache=unsafe,snapshot=on")]);
-    command.args(["-device", &format!("nvme,drive=disk,serial={SERIAL}")]);
+    command.args(["-device", &format!("nvme,addr=3,drive=disk,serial={SERIAL}")]);
     command.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(&initramfs.path);
     command.args(["-append", &format!("{KERNEL_OPTIONS} -- {MACHINE}{}{words}", iommu.name())]);
     let log = place.join(format!("qemu-{}.log", iommu.name()));
