@@ -23,7 +23,7 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// The kernel that is there, or the newest that apt has. Remove the folder `kernel` to have a newer one.
+    /// The kernel that is there, or the newest that apt has. For a newer one, remove the folder.
     pub(super) fn cached() -> Result<Self> {
         let cache = target()?.join("kernel");
         if let Some(release) = newest_in(&cache)? {
@@ -77,7 +77,9 @@ fn download(place: &Path) -> Result<PathBuf> {
     let [_, file, _, sum] = known.split_whitespace().collect::<Vec<_>>()[..] else {
         bail!("apt-get does not say where linux-image-{package} is: {known}");
     };
-    program("apt-get", "--quiet=2").arguments(&download).current_dir(place).run()?;
+    // The user that apt would rather be has no business in the cache.
+    let options = "--quiet=2 --option APT::Sandbox::User=root";
+    program("apt-get", options).arguments(&download).current_dir(place).run()?;
     let sum = sum.strip_prefix("SHA256:").context("apt knows no SHA256 of the kernel")?;
     let path = place.join(file);
     let found = program("sha256sum", "").path("--binary", &path).output()?;
