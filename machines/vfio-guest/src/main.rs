@@ -1,10 +1,10 @@
-//! Tests of ddi-dma on real PCI devices over VFIO: the first and only program of a guest of QEMU that has an emulated IOMMU,
-//! an NVMe controller and two educational devices.
+//! Tests of ddi-dma on real PCI devices over VFIO: the first and only program of a guest of QEMU with an emulated IOMMU (or
+//! none), an NVMe controller and two educational devices.
 //!
-//! `cargo xtask vfio-guest` builds it, starts it once with each kind of IOMMU and judges how it ends;
+//! `cargo xtask vfio-guest` builds it, starts it with each kind of IOMMU and without, and judges how it ends;
 //! `cargo xtask vfio-guest --iommu intel --test NAME` runs the tests whose names begin with NAME on one machine.
 //!
-//! As process 1 it makes the system ready (`system`), gives the devices to vfio-pci (`pci`) and runs each test in a process
+//! As process 1 it makes the system ready (`system`), gives the devices to vfio-pci or uio (`pci`) and runs each test in a process
 //! of its own (`runner`): one that crashes, hangs or leaks does not touch the next, and a test may limit itself (locked
 //! memory, privileges) as it likes. What it says on the serial port is one line a test, `ok NAME` or `FAILED NAME: why`,
 //! above it what the test printed, and last `exit: CODE (name)`. After a failure stands what the kernel said.
@@ -27,7 +27,7 @@
 //!        Ok(())
 //!    }
 //!    ```
-//! 2. Add it to `src/tests/mod.rs`, by `mod THING;` and in `TESTS`, and what it needs to `Cargo.toml`.
+//! 2. Add it to `src/tests/mod.rs`, by `mod THING;` and in the list of the machines that it is for, and what it needs to `Cargo.toml`.
 //! 3. `cargo xtask vfio-guest --iommu intel --test edu` (4 s and what the test takes).
 //!
 //! A test that needs a second process, to kill it or to share a device with it, starts a [`Role`](runner::Role): a function

@@ -20,7 +20,7 @@ const FILE_SYSTEMS: [(&str, &str); 5] = [
     ("tmpfs", "/tmp"),
 ];
 
-/// Makes the system ready for all tests: the devices belong to vfio-pci.
+/// Makes the system ready for all tests: the devices belong to their driver.
 pub fn set_up() -> Result<(), Failure> {
     for (kind, place) in FILE_SYSTEMS {
         fs::create_dir_all(place)?;
@@ -34,7 +34,7 @@ pub fn set_up() -> Result<(), Failure> {
     }
     let guest = Guest::look()?;
     for address in [guest.edu, guest.nvme] {
-        pci::bind(address, "vfio-pci")?;
+        pci::bind(address, guest.iommu.driver())?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The tests of `machines/vfio-guest`: a guest of QEMU with an emulated IOMMU and real drivers' PCI devices.
+//! The tests of `machines/vfio-guest`: PCI devices in a guest of QEMU with an emulated IOMMU, or none.
 
 mod disk;
 mod initramfs;
@@ -17,16 +17,18 @@ use clap::ValueEnum;
 use initramfs::Initramfs;
 use kernel::Kernel;
 
-/// The kinds of IOMMU that QEMU emulates.
+/// The kinds of IOMMU that a machine of QEMU has here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Iommu {
     /// Intel's VT-d.
     Intel,
     /// AMD's IOMMU.
     Amd,
+    /// None: the devices see memory as it lies.
+    None,
 }
 
-/// What to run; without a choice, every test with every kind of IOMMU.
+/// What to run; without a choice, every test with every kind of IOMMU and without.
 #[derive(Debug, clap::Args)]
 pub struct Choice {
     /// Only with this kind of IOMMU.
@@ -43,19 +45,21 @@ impl Iommu {
         match self {
             Iommu::Intel => "intel",
             Iommu::Amd => "amd",
+            Iommu::None => "none",
         }
     }
 
-    /// The device of QEMU.
-    fn device(self) -> &'static str {
+    /// The device of QEMU, if it is one.
+    fn device(self) -> Option<&'static str> {
         match self {
-            Iommu::Intel => "intel-iommu,intremap=on",
-            Iommu::Amd => "amd-iommu,intremap=on",
+            Iommu::Intel => Some("intel-iommu,intremap=on"),
+            Iommu::Amd => Some("amd-iommu,intremap=on"),
+            Iommu::None => None,
         }
     }
 }
 
-/// Builds the guest and boots it once with each kind of IOMMU.
+/// Builds the guest and boots it with each kind of IOMMU and without.
 pub fn test(choice: &Choice) -> Result<()> {
     tools::check()?;
     let programs = program::build()?;
@@ -65,7 +69,7 @@ pub fn test(choice: &Choice) -> Result<()> {
     disk::write(&place.path().join(qemu::DISK))?;
     let started = Instant::now();
     let mut failures = Vec::new();
-    for iommu in [Iommu::Intel, Iommu::Amd] {
+    for iommu in [Iommu::Intel, Iommu::Amd, Iommu::None] {
         if choice.iommu.is_some_and(|only| only != iommu) {
             continue;
         }

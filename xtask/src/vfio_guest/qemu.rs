@@ -41,7 +41,8 @@ pub(super) fn run(
     let words: String = tests.iter().map(|test| format!(" {TEST}{test}")).collect();
     let mut command = Command::new(QEMU);
     command.current_dir(place).args(MACHINE_OPTIONS.split_whitespace());
-    command.args(["-device", iommu.device(), "-serial", &format!("file:{serial}")]);
+    command.args(iommu.device().into_iter().flat_map(|device| ["-device", device]));
+    command.args(["-serial", &format!("file:{serial}")]);
     // What the guest writes is forgotten.
     command.args(["-drive", &format!("file={DISK},if=none,id=disk,format=raw,cache=unsafe,snapshot=on")]);
     command.args(["-device", &format!("nvme,addr=3,drive=disk,serial={SERIAL}")]);

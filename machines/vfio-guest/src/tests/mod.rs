@@ -8,11 +8,18 @@ use std::time::Instant;
 use vfio_guest_contents::{MACHINE, Outcome, TEST};
 
 use crate::failure::Failure;
+use crate::guest::{Guest, Iommu};
 use crate::kernel_log::KernelLog;
 use crate::runner::{Role, Test};
 
-/// All tests, in the order in which they run.
-const TESTS: &[&[Test]] = &[system::TESTS, runner::TESTS];
+/// Tests for every machine, in the order in which they run.
+const EVERYWHERE: &[&[Test]] = &[system::TESTS, runner::TESTS];
+
+/// Tests for machines with an IOMMU, after those.
+const WITH_IOMMU: &[&[Test]] = &[system::VFIO_TESTS];
+
+/// Tests for machines without one.
+const WITHOUT_IOMMU: &[&[Test]] = &[];
 
 /// What other processes do for tests.
 pub const ROLES: &[&[Role]] = &[runner::ROLES];
@@ -25,7 +32,12 @@ const SAID: usize = 12;
 
 /// The test of this name.
 pub fn named(name: &str) -> Option<&'static Test> {
-    TESTS.iter().chain(BROKEN).copied().flatten().find(|test| test.name == name)
+    [EVERYWHERE, WITH_IOMMU, WITHOUT_IOMMU, BROKEN]
+        .into_iter()
+        .flatten()
+        .copied()
+        .flatten()
+        .find(|test| test.name == name)
 }
 
 /// Runs what the words of the command line ask for.
@@ -51,9 +63,13 @@ pub fn run(words: impl Iterator<Item = String>) -> Outcome {
 /// Runs the tests whose names begin with one of these; all, if there are none.
 fn run_all(wanted: &[String]) -> Result<Outcome, Failure> {
     let is_wanted = |test: &&Test| wanted.is_empty() || wanted.iter().any(|name| test.name.starts_with(name));
-    let chosen: Vec<&Test> = TESTS.iter().copied().flatten().filter(is_wanted).collect();
+    let special = match Guest::look()?.iommu {
+        Iommu::Intel | Iommu::Amd => WITH_IOMMU,
+        Iommu::None => WITHOUT_IOMMU,
+    };
+    let chosen: Vec<&Test> = EVERYWHERE.iter().chain(special).copied().flatten().filter(is_wanted).collect();
     if chosen.is_empty() {
-        println!("no test's name begins with {wanted:?}");
+        println!("no test of this machine has a name that begins with {wanted:?}");
         return Ok(Outcome::BadCommand);
     }
     let mut log = KernelLog::open()?;
