@@ -4,5 +4,20 @@
 #![cfg(target_os = "linux")]
 
 mod address;
+mod config;
+mod container;
+mod device;
+mod interrupt;
+mod kernel;
+mod open_error;
+mod region;
+mod sysfs;
 
 pub use address::{ParseAddressError, PciAddress};
+pub use config::{BusMaster, ConfigError, PciIds};
+pub use container::Container;
+pub use device::{ResetError, VfioDevice};
+pub use interrupt::{EventInterrupt, InterruptError, InterruptKind};
+pub use open_error::OpenError;
+pub use region::{Bar, Region, RegionError};
+pub use sysfs::GroupMember;
