@@ -7,6 +7,7 @@ mod address;
 mod config;
 mod container;
 mod device;
+pub mod host;
 mod interrupt;
 mod kernel;
 mod open_error;

@@ -1,0 +1,46 @@
+//! Names of the classes of PCI devices.
+
+/// Names a class code of three bytes: base class, subclass, programming interface.
+pub(super) fn name(class: u32) -> &'static str {
+    let [_, base, sub, interface] = class.to_be_bytes();
+    match (base, sub, interface) {
+        (0x00, ..) => "device from before class codes",
+        (0x01, 0x00, _) => "SCSI controller",
+        (0x01, 0x01, _) => "IDE controller",
+        (0x01, 0x02, _) => "floppy disk controller",
+        (0x01, 0x04, _) => "RAID controller",
+        (0x01, 0x06, 0x01) => "AHCI SATA controller",
+        (0x01, 0x06, _) => "SATA controller",
+        (0x01, 0x07, _) => "SAS controller",
+        (0x01, 0x08, 0x02) => "NVM Express controller",
+        (0x01, ..) => "mass storage controller",
+        (0x02, 0x00, _) => "Ethernet controller",
+        (0x02, 0x07, _) => "InfiniBand controller",
+        (0x02, ..) => "network controller",
+        (0x03, 0x00, _) => "VGA display controller",
+        (0x03, ..) => "display controller",
+        (0x04, 0x01, _) => "audio device",
+        (0x04, 0x03, _) => "HD Audio controller",
+        (0x04, ..) => "multimedia controller",
+        (0x05, ..) => "memory controller",
+        (0x06, 0x00, _) => "host bridge",
+        (0x06, 0x01, _) => "ISA bridge",
+        (0x06, 0x04, _) => "PCI bridge",
+        (0x06, ..) => "bridge",
+        (0x07, 0x00, _) => "serial port",
+        (0x07, ..) => "communication controller",
+        (0x08, 0x05, _) => "SD host controller",
+        (0x08, 0x06, _) => "IOMMU",
+        (0x08, ..) => "system peripheral",
+        (0x0B, ..) => "processor",
+        (0x0C, 0x03, 0x30) => "USB xHCI controller",
+        (0x0C, 0x03, _) => "USB controller",
+        (0x0C, 0x05, _) => "SMBus controller",
+        (0x0C, ..) => "serial bus controller",
+        (0x0D, ..) => "wireless controller",
+        (0x10, ..) => "encryption controller",
+        (0x11, ..) => "signal processing controller",
+        (0x12, ..) => "processing accelerator",
+        _ => "device without a class",
+    }
+}
