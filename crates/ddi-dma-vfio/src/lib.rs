@@ -13,6 +13,7 @@ mod kernel;
 mod open_error;
 mod region;
 mod sysfs;
+pub mod uio;
 
 pub use address::{ParseAddressError, PciAddress};
 pub use config::{BusMaster, ConfigError, PciIds};
