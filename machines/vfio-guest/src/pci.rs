@@ -59,6 +59,12 @@ pub fn bind(address: PciAddress, driver: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Takes a device from its driver, and leaves it to nobody.
+pub fn unbind(address: PciAddress) -> Result<(), Failure> {
+    fs::write(path(address).join("driver_override"), "\n")?;
+    Ok(fs::write(path(address).join("driver/unbind"), address.to_string())?)
+}
+
 /// Where the kernel shows a device.
 fn path(address: PciAddress) -> PathBuf {
     Path::new("/sys/bus/pci/devices").join(address.to_string())

@@ -13,6 +13,7 @@ use crate::runner::Test;
 pub const TESTS: &[Test] = &[
     Test::new("system-iommu", iommu),
     Test::new("system-drivers", drivers),
+    Test::new("system-device-changes-hands", changes_hands),
     Test::new("system-huge-pages", huge_pages),
 ];
 
@@ -54,6 +55,14 @@ fn drivers(guest: &Guest) -> Result<(), Failure> {
     }
     let free = pci::driver(guest.free_edu)?;
     ensure!(free.is_none(), "the driver of {} is {free:?}", guest.free_edu);
+    Ok(())
+}
+
+/// The free device can be given to the driver for processes, and comes back.
+fn changes_hands(guest: &Guest) -> Result<(), Failure> {
+    pci::bind(guest.free_edu, guest.iommu.driver())?;
+    pci::unbind(guest.free_edu)?;
+    ensure!(pci::driver(guest.free_edu)?.is_none(), "it stays with its driver");
     Ok(())
 }
 
