@@ -191,7 +191,7 @@ impl<R: Registers, I: Interrupt> Edu<R, I> {
         };
         let before = self.device.quarantined_bytes();
         drop(flight);
-        let memory = match self.device.quarantined_bytes() - before {
+        let memory = match self.device.quarantined_bytes().saturating_sub(before) {
             0 => Memory::Revoked,
             bytes => Memory::Quarantined { bytes },
         };
