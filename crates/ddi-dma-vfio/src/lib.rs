@@ -9,7 +9,11 @@ mod container;
 mod device;
 pub mod host;
 mod interrupt;
+mod iommu;
+mod iova;
 mod kernel;
+mod memory;
+mod nexus;
 mod open_error;
 mod region;
 mod sysfs;
@@ -20,6 +24,11 @@ pub use config::{BusMaster, ConfigError, PciIds};
 pub use container::Container;
 pub use device::{ResetError, VfioDevice};
 pub use interrupt::{EventInterrupt, InterruptError, InterruptKind};
+pub use iommu::{Access, Iommu, IommuError, IommuInfo, LockedMemory, Type1};
+pub use memory::{
+    Arena, ArenaBuffer, ArenaError, FileAccess, FileBuffer, FileBufferError, Gather, HostBuffer, VecBuffer,
+};
+pub use nexus::{NexusError, Usage, VfioBus, VfioNexus};
 pub use open_error::OpenError;
 pub use region::{Bar, Region, RegionError};
 pub use sysfs::GroupMember;
