@@ -6,12 +6,17 @@
 //! - [`PhysicalNexus`] and [`PhysicalBus`]: physical addresses as cookies, and a pool of huge pages for the copy buffer
 //!   and for private memory, low enough for devices of 24, 28 or 32 address lines.
 //! - [`LockedBuffer`]: memory that goes as it lies.
+//! - [`UioDevice`]: registers, configuration space, the interrupt line ([`UioInterrupt`]), an orderly end.
 //!
 //! What it takes: root or CAP_SYS_ADMIN (physical addresses, files of `/sys`), huge pages, and the module
 //! `uio_pci_generic` with the device bound to it; the errors say how.
 
 mod buffer;
 mod bus;
+mod device;
+mod error;
+mod files;
+mod interrupt;
 mod low;
 mod nexus;
 mod pages;
@@ -20,6 +25,9 @@ mod pool;
 
 pub use buffer::LockedBuffer;
 pub use bus::PhysicalBus;
+pub use device::UioDevice;
+pub use error::UioError;
+pub use interrupt::UioInterrupt;
 pub use low::LowMemoryError;
 pub use nexus::{PhysicalNexus, PoolConfig, PoolError};
 pub use pages::{LockError, PageKind};
