@@ -1,6 +1,8 @@
 //! The nexus over a model of the kernel's IOMMU, with a device that really moves bytes of this process.
 
 mod data;
+mod isolation;
+mod mapping;
 
 use std::sync::Arc;
 
