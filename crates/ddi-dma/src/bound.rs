@@ -333,7 +333,9 @@ impl<O: DmaObject> Bound<O> {
     fn abandon(&mut self) {
         let Some(object) = self.object.take() else { return };
         let run = self.run.take();
-        if self.translation == Translation::Mapped {
+        // What was mapped beforehand stays mapped, unless its own drop takes it away.
+        let revoked = object.addresses() == Addresses::Machine || object.nexus_memory().is_some();
+        if self.translation == Translation::Mapped && revoked {
             // The nexus takes object and run away from the device before their memory is used again.
             self.unmap();
             run.into_iter().for_each(|run| self.device.bus.copy_buffer.free(run));

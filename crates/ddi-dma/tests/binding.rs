@@ -6,8 +6,9 @@ use std::ops::Bound::{Excluded, Included};
 
 use ddi_dma::plan::{PlanError, TooBig};
 use ddi_dma::{
-    Addressing, AllocError, AttrError, AttrFlags, BindErrorKind, BindFlags, BurstSizes, Coherence, Direction,
-    DmaAttr, DmaHandle, Resource, Stats, SyncError, SyncFor, Wait, WindowError,
+    Addresses, Addressing, AllocError, AttrError, AttrFlags, BindErrorKind, BindFlags, BurstSizes, Coherence,
+    Direction, DmaAttr, DmaHandle, DmaObject, Extent, Resource, Stats, SyncError, SyncFor, View, Wait,
+    WindowError,
 };
 use toy::{COPY_PAGES, Event, IOVA, Memory, PAGE, Toy};
 
@@ -228,6 +229,58 @@ fn an_iommu_makes_one_cookie_of_scattered_pages_and_takes_it_away_again() {
     drop(flight);
     assert_eq!(toy.events(), [Event::Map { bytes: 3 * PAGE - 200 }, Event::Unmap]);
     assert_eq!(*dropped.lock().unwrap(), 1);
+}
+
+/// Memory that was mapped for all devices of a bus beforehand.
+struct Registered {
+    memory: Memory,
+    addresses: Addresses,
+    extent: [Extent; 1],
+}
+
+// SAFETY: the extent never changes, and the memory copies bytes through raw pointers.
+unsafe impl DmaObject for Registered {
+    fn view(&self) -> View<'_> {
+        View::Extents(&self.extent)
+    }
+
+    fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    unsafe fn copy_out(&self, offset: u64, to: *mut u8, length: u64) {
+        // SAFETY: the caller's promise.
+        unsafe { self.memory.copy_out(offset, to, length) }
+    }
+
+    unsafe fn copy_in(&self, offset: u64, from: *const u8, length: u64) {
+        // SAFETY: the caller's promise.
+        unsafe { self.memory.copy_in(offset, from, length) }
+    }
+}
+
+/// Nobody takes it away from a device, so it is kept from use where a transfer is abandoned, IOMMU or not.
+#[test]
+fn memory_that_stays_mapped_is_quarantined_behind_an_iommu_too() {
+    let toy = Toy::new(Addressing::Virtual, Coherence::Coherent);
+    let bus = toy.bus(PAGE);
+    let device = bus.device("toy");
+    let memory = toy.object(&[20], 0, 100);
+    let dropped = memory.dropped.clone();
+    let object = Registered {
+        memory,
+        addresses: bus.addresses(),
+        extent: [Extent { address: 0x1000_0000, size: 100 }],
+    };
+    let handle = device.alloc_handle(&DmaAttr::UNRESTRICTED, Wait::DontWait).unwrap();
+    toy.events();
+    let binding = handle.bind(object, Direction::FromDevice, BindFlags::empty(), Wait::DontWait).unwrap();
+    drop(binding.start());
+    assert_eq!(toy.events(), [], "the nexus was never asked");
+    assert_eq!((*dropped.lock().unwrap(), device.quarantined_bytes()), (0, 100));
+    // SAFETY: the toy's device does nothing by itself.
+    assert_eq!(unsafe { device.release_quarantine() }, 100);
+    assert_eq!((*dropped.lock().unwrap(), device.quarantined_bytes()), (1, 0));
 }
 
 #[test]
