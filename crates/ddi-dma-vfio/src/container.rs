@@ -5,13 +5,13 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use vfio_ioctls::VfioError;
 
 use crate::device::{Claimed, Opened};
 use crate::sysfs::{Claimable, Sysfs};
-use crate::{ConfigError, OpenError, PciAddress, ResetError, VfioDevice};
+use crate::{ConfigError, NexusError, OpenError, PciAddress, ResetError, Type1, VfioDevice, VfioNexus};
 
 /// A container of VFIO: one IOMMU domain, which all devices share that are opened in it. Clones are the same container.
 ///
@@ -40,6 +40,8 @@ pub struct Container {
 struct Shared {
     /// The devices that were opened. They are closed ahead of the container.
     devices: Mutex<BTreeMap<PciAddress, Kept>>,
+    /// The nexus, while somebody has it: two would hand out the same I/O addresses.
+    nexus: Mutex<Weak<VfioNexus>>,
     vfio: Arc<vfio_ioctls::VfioContainer>,
 }
 
@@ -67,7 +69,8 @@ impl Container {
             VfioError::OpenContainer(source) => why_no_container(source),
             _ => OpenError::NoType1,
         })?;
-        Ok(Container { shared: Arc::new(Shared { devices: Mutex::default(), vfio: Arc::new(vfio) }) })
+        let (devices, nexus) = (Mutex::default(), Mutex::default());
+        Ok(Container { shared: Arc::new(Shared { devices, nexus, vfio: Arc::new(vfio) }) })
     }
 
     /// Opens a device; its IOMMU group joins the container. A device that was open before is reset, where it can be.
@@ -88,6 +91,7 @@ impl Container {
             }
             Entry::Vacant(place) => {
                 let device = Arc::new(self.claim(address)?);
+                self.refresh_nexus()?;
                 place.insert(Kept { device: device.clone(), usage: Usage::Idle });
                 device
             }
@@ -99,6 +103,73 @@ impl Container {
         }
         drop(devices);
         Ok(opened.into_device())
+    }
+
+    /// The nexus that maps memory for the container's devices. While somebody has it, it is the same for all.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NoDevice`] before a device was opened, [`OpenError::Nexus`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use ddi_dma::BusConfig;
+    /// use ddi_dma_vfio::Container;
+    ///
+    /// let container = Container::new()?;
+    /// let disk = container.open("0000:00:03.0".parse()?)?;
+    /// let bus = container.nexus()?.bus(BusConfig::default());
+    /// let device = bus.device("disk");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn nexus(&self) -> Result<Arc<VfioNexus>, OpenError> {
+        if self.devices().is_empty() {
+            return Err(OpenError::NoDevice);
+        }
+        let mut shared = self.shared.nexus.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(nexus) = shared.upgrade() {
+            return Ok(nexus);
+        }
+        let nexus = Arc::new(VfioNexus::new(Type1::new(self.clone()))?);
+        *shared = Arc::downgrade(&nexus);
+        Ok(nexus)
+    }
+
+    /// Has the nexus forget I/O addresses that a device which joined does not have.
+    fn refresh_nexus(&self) -> Result<(), OpenError> {
+        let nexus = self.shared.nexus.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        nexus.map_or(Ok(()), |nexus| Ok(nexus.refresh().map_err(NexusError::Info)?))
+    }
+
+    /// The nexus of the container: what maps memory for its devices. There is one at a time, and it keeps the container.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NoDevice`], where no device was opened yet; [`OpenError::Nexus`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use ddi_dma::{Bus, BusConfig};
+    /// use ddi_dma_vfio::Container;
+    ///
+    /// let container = Container::new()?;
+    /// let disk = container.open("0000:00:03.0".parse()?)?;
+    /// let bus = Bus::new(container.nexus()?, BusConfig::default());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn nexus(&self) -> Result<Arc<VfioNexus>, OpenError> {
+        if self.devices().is_empty() {
+            return Err(OpenError::NoDevice);
+        }
+        let mut current = self.shared.nexus.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(nexus) = current.upgrade() {
+            return Ok(nexus);
+        }
+        let nexus = Arc::new(VfioNexus::new(Type1::new(self.clone()))?);
+        *current = Arc::downgrade(&nexus);
+        Ok(nexus)
     }
 
     /// Takes a device from the kernel.
@@ -142,7 +213,8 @@ impl AsRawFd for Container {
 
 impl fmt::Debug for Container {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let devices: Vec<_> = self.devices().iter().map(|(address, kept)| (*address, kept.usage)).collect();
+        let devices: Vec<_> =
+            self.devices().iter().map(|(address, kept)| (address.to_string(), kept.usage)).collect();
         f.debug_struct("Container").field("devices", &devices).finish_non_exhaustive()
     }
 }
@@ -200,7 +272,10 @@ mod tests {
     #[test]
     fn a_container_on_this_machine_is_there_or_says_what_is_missing() {
         match Container::new() {
-            Ok(container) => assert!(format!("{container:?}").contains("devices: []")),
+            Ok(container) => {
+                assert!(format!("{container:?}").contains("devices: []"));
+                assert!(matches!(container.nexus(), Err(OpenError::NoDevice)));
+            }
             Err(error @ (OpenError::NoVfio | OpenError::Container { .. } | OpenError::NoType1)) => {
                 assert!(error.to_string().contains("as root, "), "{error}");
             }

@@ -109,6 +109,12 @@ pub enum OpenError {
     /// No device of the container is open.
     #[error("the container has no IOMMU before the first device is opened: open one first")]
     NoDevice,
+    /// The container's IOMMU cannot be used.
+    #[error(transparent)]
+    Nexus(#[from] crate::NexusError),
+    /// There is no nexus.
+    #[error(transparent)]
+    Nexus(#[from] crate::NexusError),
     /// The kernel refuses for another reason.
     #[error("{address}: VFIO does not open it: {source}")]
     Vfio {
