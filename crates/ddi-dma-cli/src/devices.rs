@@ -1,4 +1,4 @@
-//! The devices that have names.
+//! The devices that there are: those of the simulated machine, which have names, and those of this one.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,8 +8,10 @@ use comfy_table::{Table, presets};
 use ddi_dma::{DmaAttr, Dmae};
 use ddi_dma_sim::{DEVICES, DeviceSpec, ETHERS, EtherSpec, FLOPPIES, FloppySpec, IsaPorts, NexusKind};
 use isa_floppy::{Config, Floppy};
+use serde::Serialize;
 
-use crate::Outcome;
+use crate::cli::{DevicesArgs, Format};
+use crate::{Outcome, machine};
 
 /// A device of the simulated machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +93,77 @@ pub(crate) fn find(name: &str) -> Result<Model, String> {
     })
 }
 
-/// Lists them all.
-pub(crate) fn run() -> anyhow::Result<Outcome> {
+/// Lists those of the simulated machine, and the PCI devices of this one.
+pub(crate) fn run(args: &DevicesArgs) -> anyhow::Result<Outcome> {
+    let real = machine::devices::list(args.root.as_deref(), &args.addresses)?;
+    let mut output = io::stdout().lock();
+    match (args.format(), &args.addresses[..]) {
+        (Format::Json, addresses) => {
+            let simulated = if addresses.is_empty() { all().map(Row::from).collect() } else { Vec::new() };
+            let rows = Rows { simulated, pci: real.iter().map(machine::devices::Row::from).collect() };
+            serde_json::to_writer_pretty(&mut output, &rows)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(output))
+        }
+        (Format::Text, []) => write!(
+            output,
+            "Simulated devices\n\n{}\n\nPCI devices of this machine\n\n{}",
+            table(),
+            machine::devices::text(&real)
+        ),
+        (Format::Text, _) => write!(output, "{}", machine::devices::text(&real)),
+    }
+    .context("cannot write the devices")?;
+    Ok(Outcome::Good)
+}
+
+/// Lists those of the simulated machine.
+pub(crate) fn run_simulated() -> anyhow::Result<Outcome> {
+    writeln!(io::stdout(), "{}", table()).context("cannot write the devices")?;
+    Ok(Outcome::Good)
+}
+
+/// All devices, for programs.
+#[derive(Debug, Serialize)]
+struct Rows {
+    simulated: Vec<Row>,
+    pci: Vec<machine::devices::Row>,
+}
+
+/// A simulated device; null is no limit.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: &'static str,
+    description: &'static str,
+    addr_lo: u64,
+    addr_hi: u64,
+    count_max: Option<u64>,
+    seg: Option<u64>,
+    maxxfer: Option<u64>,
+    sgllen: Option<u32>,
+    granular: u64,
+}
+
+impl From<Model> for Row {
+    fn from(model: Model) -> Self {
+        let attr = model.attr();
+        let limit = |value: u64| (value != u64::MAX).then_some(value);
+        Row {
+            name: model.name(),
+            description: model.description(),
+            addr_lo: attr.addr_lo,
+            addr_hi: attr.addr_hi,
+            count_max: limit(attr.count_max),
+            seg: limit(attr.seg),
+            maxxfer: limit(attr.maxxfer),
+            sgllen: (attr.sgllen != DmaAttr::UNLIMITED).then_some(attr.sgllen),
+            granular: attr.granular.into(),
+        }
+    }
+}
+
+/// The simulated devices with their attributes.
+fn table() -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header([
@@ -118,8 +189,7 @@ pub(crate) fn run() -> anyhow::Result<Outcome> {
             device.description().to_owned(),
         ]);
     }
-    writeln!(io::stdout(), "{}", table.trim_fmt()).context("cannot write the devices")?;
-    Ok(Outcome::Good)
+    table.trim_fmt()
 }
 
 fn no_limit(value: u64) -> String {

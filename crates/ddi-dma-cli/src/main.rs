@@ -1,4 +1,5 @@
-//! The program `ddi-dma`: plans, checks and transfers of the DDI DMA model, without a machine to break.
+//! The program `ddi-dma`: plans, checks and transfers of the DDI DMA model on simulated machines, and what it takes to have
+//! the PCI devices of this one.
 
 mod attr_file;
 mod check;
@@ -6,6 +7,7 @@ mod cli;
 mod devices;
 mod jsonl;
 mod layout;
+mod machine;
 mod number;
 mod placing;
 mod reasons;
@@ -36,7 +38,8 @@ fn main() -> ExitCode {
         },
         cli::Command::Transfer(args) => transfer::run(&args),
         cli::Command::Check(args) => check::run(&args),
-        cli::Command::Devices(_) => devices::run(),
+        cli::Command::Devices(args) => devices::run(&args),
+        cli::Command::Doctor(args) => machine::doctor::run(&args),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

@@ -29,7 +29,7 @@ use streams::{Job, Shared};
 /// Transfers files there and back.
 pub(crate) fn run(args: &TransferArgs) -> anyhow::Result<Outcome> {
     let device = match args.device {
-        _ if args.list_devices => return devices::run(),
+        _ if args.list_devices => return devices::run_simulated(),
         Some(device) if !args.files.is_empty() => device,
         _ => bail!("say which FILE goes to which --device"),
     };

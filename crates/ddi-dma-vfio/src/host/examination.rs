@@ -218,28 +218,9 @@ impl Host {
     }
 
     fn examine_container(&self, process: &Process) -> Finding {
-        let (topic, node) = (Topic::Container, "/dev/vfio/vfio");
-        let typist = Typist(process);
-        match self.container_access(process) {
-            Access::Allowed => Finding::new(topic, Verdict::Good, format!("{} may open it", process.name())),
-            Access::Denied { mode, owner, group } => {
-                let user = process.name();
-                let text = format!("{user} may not open it (mode {mode:04o}, user {owner}, group {group})");
-                let mend = typist.as_root(format_args!("chmod 0666 {node}"));
-                Finding::new(topic, Verdict::Bad, text).mended_by([mend])
-            }
-            Access::Missing => {
-                let finding = Finding::new(topic, Verdict::Bad, "it is not there");
-                if self.module(Module::Vfio).works() {
-                    // An initial file system without udev, or a container that was given no such node.
-                    finding.mended_by([
-                        typist.as_root("mkdir -p /dev/vfio"),
-                        typist.as_root("mknod -m 0666 /dev/vfio/vfio c 10 196"),
-                    ])
-                } else {
-                    finding.mended_by([Mend::by_hand("it appears with the module vfio")])
-                }
-            }
+        match self.container_hindrance(process) {
+            Some(hindrance) => Finding::bad(Topic::Container, hindrance),
+            None => Finding::new(Topic::Container, Verdict::Good, format!("{} may open it", process.name())),
         }
     }
 
@@ -311,7 +292,7 @@ impl Host {
             typist.write(smallest.total + 64, path)
         };
         if told.is_empty() {
-            let text = "none are reserved: large buffers take a map entry for every small page";
+            let text = "none are reserved: large buffers are mapped by small pages";
             return Finding::new(topic, Verdict::Limited, text).mended_by([mend()]);
         }
         let free = sizes.iter().any(|pages| pages.free > 0);

@@ -58,6 +58,9 @@ impl Host {
                     found.push(not_bound(device, typist));
                 }
                 found.extend(self.company(device, &group, typist));
+                if self.module(Module::Vfio).works() {
+                    found.extend(self.container_hindrance(&process));
+                }
                 found.extend(self.locked_out(group.number, &process));
             }
         }
@@ -91,6 +94,34 @@ impl Host {
             ),
         };
         Some(Hindrance { text, mends: vec![mend] })
+    }
+
+    /// What keeps this process from containers.
+    pub(super) fn container_hindrance(&self, process: &Process) -> Option<Hindrance> {
+        let node = "/dev/vfio/vfio";
+        let typist = Typist(process);
+        let (text, mends) = match self.container_access(process) {
+            Access::Allowed => return None,
+            Access::Denied { mode, owner, group } => (
+                format!(
+                    "{} may not open {node} (mode {mode:04o}, user {owner}, group {group})",
+                    process.name()
+                ),
+                vec![typist.as_root(format_args!("chmod 0666 {node}"))],
+            ),
+            Access::Missing if self.module(Module::Vfio).works() => (
+                // An initial file system without udev, or a container that was given no such node.
+                format!("{node} is not there, though the kernel has VFIO"),
+                vec![
+                    typist.as_root("mkdir -p /dev/vfio"),
+                    typist.as_root(format_args!("mknod -m 0666 {node} c 10 196")),
+                ],
+            ),
+            Access::Missing => {
+                (format!("{node} is not there"), vec![Mend::by_hand("it appears with the module vfio")])
+            }
+        };
+        Some(Hindrance { text, mends })
     }
 
     /// Interrupts that nothing checks, where that is not allowed.
