@@ -142,36 +142,6 @@ impl Container {
         nexus.map_or(Ok(()), |nexus| Ok(nexus.refresh().map_err(NexusError::Info)?))
     }
 
-    /// The nexus of the container: what maps memory for its devices. There is one at a time, and it keeps the container.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError::NoDevice`], where no device was opened yet; [`OpenError::Nexus`].
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use ddi_dma::{Bus, BusConfig};
-    /// use ddi_dma_vfio::Container;
-    ///
-    /// let container = Container::new()?;
-    /// let disk = container.open("0000:00:03.0".parse()?)?;
-    /// let bus = Bus::new(container.nexus()?, BusConfig::default());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn nexus(&self) -> Result<Arc<VfioNexus>, OpenError> {
-        if self.devices().is_empty() {
-            return Err(OpenError::NoDevice);
-        }
-        let mut current = self.shared.nexus.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(nexus) = current.upgrade() {
-            return Ok(nexus);
-        }
-        let nexus = Arc::new(VfioNexus::new(Type1::new(self.clone()))?);
-        *current = Arc::downgrade(&nexus);
-        Ok(nexus)
-    }
-
     /// Takes a device from the kernel.
     fn claim(&self, address: PciAddress) -> Result<Claimed, OpenError> {
         let sysfs = Sysfs::new("/sys");

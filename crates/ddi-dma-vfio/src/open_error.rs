@@ -112,9 +112,6 @@ pub enum OpenError {
     /// The container's IOMMU cannot be used.
     #[error(transparent)]
     Nexus(#[from] crate::NexusError),
-    /// There is no nexus.
-    #[error(transparent)]
-    Nexus(#[from] crate::NexusError),
     /// The kernel refuses for another reason.
     #[error("{address}: VFIO does not open it: {source}")]
     Vfio {
