@@ -1,5 +1,6 @@
 //! The tests, and what runs them. How to add one is told in `main.rs`.
 
+mod device;
 mod runner;
 mod system;
 
@@ -16,7 +17,7 @@ use crate::runner::{Role, Test};
 const EVERYWHERE: &[&[Test]] = &[system::TESTS, runner::TESTS];
 
 /// Tests for machines with an IOMMU, after those.
-const WITH_IOMMU: &[&[Test]] = &[system::VFIO_TESTS];
+const WITH_IOMMU: &[&[Test]] = &[system::VFIO_TESTS, device::TESTS];
 
 /// Tests for machines without one.
 const WITHOUT_IOMMU: &[&[Test]] = &[];
