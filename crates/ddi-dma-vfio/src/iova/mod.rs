@@ -70,17 +70,17 @@ impl Request {
 #[derive(Debug)]
 pub(crate) struct IovaSpace {
     page: u64,
+    /// What may be handed out, in order.
+    allowed: Vec<(u64, u64)>,
     free: Tree,
 }
 
 impl IovaSpace {
     /// All whole pages of these ranges, which may come in any order and overlap.
     pub(crate) fn new(ranges: &[RangeInclusive<u64>], page: u64) -> Self {
-        let mut free = Tree::new();
-        for (start, end) in whole(ranges, page) {
-            free.insert(start, end);
-        }
-        IovaSpace { page, free }
+        let (allowed, mut free) = (whole(ranges, page), Tree::new());
+        allowed.iter().for_each(|(start, end)| free.insert(*start, *end));
+        IovaSpace { page, allowed, free }
     }
 
     /// Takes a range, as high as the request allows.
@@ -101,9 +101,20 @@ impl IovaSpace {
         Some(at)
     }
 
-    /// Gives back a range that was taken, or a part of one.
+    /// Gives back a range that was taken, or a part of one. What is no longer allowed of it is forgotten.
     pub(crate) fn give_back(&mut self, start: u64, size: u64) {
-        let (mut from, mut to) = (start, start + size);
+        for index in 0..self.allowed.len() {
+            let (lo, hi) = self.allowed[index];
+            self.join(start.max(lo), (start + size).min(hi));
+        }
+    }
+
+    /// Adds a free range, if it is one, and joins it with its neighbours.
+    fn join(&mut self, start: u64, end: u64) {
+        if start >= end {
+            return;
+        }
+        let (mut from, mut to) = (start, end);
         if let Some((before, _)) = self.free.last_below(start).filter(|(_, end)| *end == start) {
             self.free.remove(before);
             from = before;
@@ -114,17 +125,12 @@ impl IovaSpace {
         self.free.insert(from, to);
     }
 
-    /// Forgets what is free outside these ranges.
+    /// Allows no other ranges any more: what is free outside them is forgotten, now and when it comes back.
     pub(crate) fn restrict(&mut self, ranges: &[RangeInclusive<u64>]) {
-        let allowed = whole(ranges, self.page);
+        self.allowed = whole(ranges, self.page);
         for (start, end) in self.free.ranges() {
             self.free.remove(start);
-            for (lo, hi) in &allowed {
-                let (from, to) = (start.max(*lo), end.min(*hi));
-                if from < to {
-                    self.free.insert(from, to);
-                }
-            }
+            self.give_back(start, end - start);
         }
     }
 

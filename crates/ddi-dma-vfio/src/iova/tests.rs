@@ -79,6 +79,9 @@ fn what_is_no_longer_allowed_is_forgotten() {
     assert_eq!(space.take(&Request { hi: 0x8FFF, ..ANYWHERE }), Some(0x8000));
     space.restrict(&[0x3000..=0x4FFF, 0x7000..=0xAFFF]);
     assert_eq!(space.free.ranges(), [(0x3000, 0x5000), (0x7000, 0x8000), (0x9000, 0xB000)]);
+    space.restrict(&[0x3000..=0x3FFF, 0x9000..=0x9FFF]);
+    space.give_back(0x8000, PAGE);
+    assert_eq!(space.free.ranges(), [(0x3000, 0x4000), (0x9000, 0xA000)]);
 }
 
 /// The space page by page.

@@ -20,8 +20,8 @@ const LINE: u64 = 64;
 /// without a system call and comes back when it is dropped.
 ///
 /// Devices reach all of it as long as the arena or one of its pieces is there: it is for drivers that trust their device
-/// with it. `ISOLATE` refuses to bind a piece. So does nothing take a piece away from a device when a transfer in flight
-/// is dropped: stop the device, or reset it, before that.
+/// with it, and `ISOLATE` refuses to bind a piece. A piece whose transfer is dropped in flight comes back when the device
+/// was reset: until then it is in quarantine ([`Device::release_quarantine`](ddi_dma::Device::release_quarantine)).
 ///
 /// # Examples
 ///

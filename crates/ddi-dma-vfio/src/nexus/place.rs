@@ -79,17 +79,17 @@ impl VfioNexus {
             if mapped > 0 {
                 self.take_away(base, mapped);
             }
-            match error {
+            if error == IommuError::Exists && tries < TRIES {
                 // Somebody else has it: it is never given back, and another place may be free.
-                IommuError::Exists if tries < TRIES => self.give_up(held),
-                IommuError::Invalid if tries < TRIES && self.refresh().is_ok() => self.release(base, held),
-                _ => {
-                    self.release(base, held);
-                    return Err(match error {
-                        IommuError::Maps => Refusal::Maps { free: maps },
-                        other => Refusal::Kernel(other),
-                    });
-                }
+                self.give_up(held);
+                continue;
+            }
+            self.release(base, held);
+            match error {
+                // It is no longer allowed, where another device has joined.
+                IommuError::Invalid if tries < TRIES && self.refresh().is_ok() => {}
+                IommuError::Maps => return Err(Refusal::Maps { free: maps }),
+                other => return Err(Refusal::Kernel(other)),
             }
         }
     }

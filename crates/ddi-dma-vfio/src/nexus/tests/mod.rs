@@ -1,8 +1,13 @@
 //! The nexus over a model of the kernel's IOMMU, with a device that really moves bytes of this process.
 
+mod allocations;
+mod arena;
 mod data;
+mod errors;
 mod isolation;
 mod mapping;
+mod random;
+mod shortage;
 
 use std::sync::Arc;
 
