@@ -1,6 +1,11 @@
 //! The tests, and what runs them. How to add one is told in `main.rs`.
 
 mod device;
+mod leaks;
+mod limits;
+mod mishaps;
+mod opened;
+mod processes;
 mod runner;
 mod system;
 
@@ -17,13 +22,14 @@ use crate::runner::{Role, Test};
 const EVERYWHERE: &[&[Test]] = &[system::TESTS, runner::TESTS];
 
 /// Tests for machines with an IOMMU, after those.
-const WITH_IOMMU: &[&[Test]] = &[system::VFIO_TESTS, device::TESTS];
+const WITH_IOMMU: &[&[Test]] =
+    &[system::VFIO_TESTS, device::TESTS, limits::TESTS, processes::TESTS, mishaps::TESTS, leaks::TESTS];
 
 /// Tests for machines without one.
 const WITHOUT_IOMMU: &[&[Test]] = &[];
 
 /// What other processes do for tests.
-pub const ROLES: &[&[Role]] = &[runner::ROLES];
+pub const ROLES: &[&[Role]] = &[runner::ROLES, processes::ROLES];
 
 /// What is broken on purpose: a test sees to it that the runner notices.
 const BROKEN: &[&[Test]] = &[runner::BROKEN];
