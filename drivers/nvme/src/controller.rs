@@ -17,8 +17,8 @@ use crate::registers::{ControllerStatus, Controls, ShutdownStatus};
 /// Entries of the admin queues.
 const ADMIN_ENTRIES: u16 = 16;
 
-/// Most namespaces that are asked for, where a controller has no list of them.
-const MOST_NAMESPACES: u32 = 1024;
+/// Most namespaces that are asked for, whatever the controller tells.
+const MOST_NAMESPACES: u32 = 4096;
 
 /// The version of the specification that introduced namespace lists.
 const VERSION_1_1: u32 = 0x1_0100;

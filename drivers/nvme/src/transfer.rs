@@ -52,9 +52,11 @@ impl<O: DmaObject> Transfer<O> {
     ) -> Result<(Self, Token<O>), RequestError<O>> {
         let (token, landing) = Token::new();
         let length = object.view().length().unwrap_or(0);
+        // No PRP names an odd start, so that the first style would only copy it.
+        let odd = object.view().extents().next().is_some_and(|first| !first.address.is_multiple_of(4));
         let mut transfer = Transfer {
             request: *request,
-            style: target.styles.0,
+            style: if odd { target.styles.1 } else { target.styles.0 },
             target,
             flight: None,
             unbound: Some(object),
