@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ddi_dma::{BindFlags, DmaAttr};
-use ddi_dma_vfio::PciAddress;
+use ddi_dma_vfio::{ParseAddressError, PciAddress};
 
 use crate::attr_file::{AttrFile, MEMBERS};
-use crate::devices::{self, Model};
+use crate::devices::{self, Model, Target};
 use crate::number;
 
 /// DMA as the Solaris DDI means it: what becomes of memory that an engine is given, and why.
@@ -35,14 +35,17 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
 }
 
-/// Write files to simulated disks and read them back, by DMA, and say what that took
+/// Write files to disks and read them back, by DMA, and say what that took; most disks are simulated
 ///
-/// A machine is built, with memory in pages that lie all over it. A file is written to the disk object by object, each
+/// For a simulated disk a machine is built, with memory in pages that lie all over it. A file is written to the disk object by object, each
 /// in freshly scattered memory, and read back into other memory. The checksums of what was sent and of what came back
 /// are compared, and so are the bytes. The disk's engine has the limits that `ddi-dma devices` shows: it moves bytes by
 /// bus address alone, and an address that it cannot reach is a bus fault. A network device sends the file frame by
 /// frame instead, and receives what its loopback brings. A floppy disk is not made as large as the file, which has to
 /// fit: its controller has no engine, and a channel of the machine's DMA engine moves the bytes.
+///
+/// The device nvme is a real disk: a driver in this program has it over VFIO, and the FILE is written to its blocks from
+/// --lba on. That is refused without --overwrite. Whole blocks are written: zeros follow the end of the file.
 ///
 /// With several FILEs, or with --parallel, each stream has a device and a handle of its own; the bus with its copy
 /// buffer and its map space is one for all, and so is the DMA engine: streams to floppy disks take turns at its channel.
@@ -53,9 +56,10 @@ pub(crate) struct TransferArgs {
     #[arg(value_name = "FILE", required_unless_present = "list_devices")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// The device: isa-disk, isa-sg-disk, pci-disk, latch-disk, pci64-disk, sbus-disk, isa-master, sbus-ether or floppy
-    #[arg(long, value_name = "DEVICE", value_parser = devices::find, required_unless_present = "list_devices")]
-    pub(crate) device: Option<Model>,
+    /// The device: isa-disk, isa-sg-disk, pci-disk, latch-disk, pci64-disk, sbus-disk, isa-master, sbus-ether or floppy,
+    /// which are simulated, or nvme, which is not
+    #[arg(long, value_name = "DEVICE", value_parser = devices::find_target, required_unless_present = "list_devices")]
+    pub(crate) device: Option<Target>,
 
     /// List the devices with their attributes, and do nothing else
     #[arg(long)]
@@ -116,7 +120,46 @@ pub(crate) struct TransferArgs {
     /// Print a JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) real: RealArgs,
 }
+
+/// What is said of a device that is not simulated.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Real devices")]
+pub(crate) struct RealArgs {
+    /// Which device, and how it is reached: vfio:ADDRESS, behind an IOMMU; see `ddi-dma devices`
+    #[arg(long, value_name = "NEXUS", requires = "lba", conflicts_with_all = SIMULATED)]
+    pub(crate) nexus: Option<NexusChoice>,
+
+    /// The first block to write
+    #[arg(long, value_name = "BLOCK", value_parser = number::parse, requires = "nexus")]
+    pub(crate) lba: Option<u64>,
+
+    /// The namespace whose blocks they are [default: 1]
+    #[arg(long, value_name = "NUMBER", value_parser = namespace, requires = "nexus")]
+    pub(crate) namespace: Option<u32>,
+
+    /// Write, whatever the blocks hold; without it the program only tells what it would overwrite
+    #[arg(long, requires = "nexus")]
+    pub(crate) overwrite: bool,
+}
+
+/// What makes sense with simulated machines alone.
+const SIMULATED: [&str; 11] = [
+    "list_devices",
+    "parallel",
+    "wait",
+    "memory",
+    "seed",
+    "dvma",
+    "flags",
+    "layout",
+    "page_size",
+    "iommu",
+    "scratch",
+];
 
 const TRANSFER_EXAMPLES: &str = "\
 Examples:
@@ -132,6 +175,10 @@ Examples:
       frames out and back, one page of I/O addresses for both
   ddi-dma transfer notes.txt --device floppy --parallel 4
       four controllers and one DMA channel, for which streams wait
+  ddi-dma transfer notes.txt --device nvme --nexus vfio:0000:00:03.0 --lba 2048
+      tells which disk that is and which blocks the file would overwrite, and writes nothing
+  ddi-dma transfer notes.txt --device nvme --nexus vfio:0000:00:03.0 --lba 2048 --overwrite
+      writes a real disk, and reads back what it wrote
   ddi-dma transfer notes.txt --device latch-disk --layout contiguous --memory 64M --seed 7
   ddi-dma transfer notes.txt --device isa-disk --flags one-list
       an error, where an object takes more than one list
@@ -140,7 +187,9 @@ The JSON object has verified, device, bytes, windows, lists, cookies, copied_byt
 write and read (each way by itself), sha256 (of one stream), streams (file, verified, bytes, sha256, figures and error
 of each), reasons, stats (binds, partial_binds, bytes_copied, waits, callbacks, passes, shortages of copy_buffer,
 map_space and handles, quarantined_bytes, and dma_channels: waits, callbacks and passes of those who waited for a channel
-of the DMA engine), and error where there was one.
+of the DMA engine), and error where there was one. That of nvme has verified, written, nexus, controller (model, serial,
+firmware), range (namespace, block_size, first, last, blocks), bytes, seconds, write and read (objects, commands, windows,
+copied_bytes), interrupts, sha256, and difference and error where there were some.
 
 Exit status: 0 only where what came back is what was sent, in all streams.";
 
@@ -468,11 +517,46 @@ impl std::str::FromStr for LayoutChoice {
     }
 }
 
+/// A device that is not simulated, and how it is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NexusChoice {
+    /// Over VFIO, behind an IOMMU.
+    Vfio(PciAddress),
+}
+
+impl std::fmt::Display for NexusChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NexusChoice::Vfio(address) => write!(f, "vfio:{address}"),
+        }
+    }
+}
+
+impl std::str::FromStr for NexusChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some(("vfio", address)) => {
+                address.parse().map(NexusChoice::Vfio).map_err(|error: ParseAddressError| error.to_string())
+            }
+            _ => Err(format!(
+                "`{text}` is no nexus: write vfio:0000:00:03.0, with an address of `ddi-dma devices`"
+            )),
+        }
+    }
+}
+
 /// Most streams at once.
 const STREAMS_MOST: u64 = 256;
 
 fn streams(text: &str) -> Result<usize, String> {
     number::count(text, 1, STREAMS_MOST).map(|streams| streams as usize)
+}
+
+fn namespace(text: &str) -> Result<u32, String> {
+    // The last number stands for all namespaces.
+    number::count(text, 1, u64::from(u32::MAX) - 1).map(|number| number as u32)
 }
 
 fn rows(text: &str) -> Result<usize, String> {

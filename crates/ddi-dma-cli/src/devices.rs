@@ -24,6 +24,18 @@ pub(crate) enum Model {
     Floppy(&'static FloppySpec),
 }
 
+/// A device that files are transferred to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// One of the simulated machine.
+    Simulated(Model),
+    /// A real NVMe disk.
+    Nvme,
+}
+
+/// The name of real NVMe disks.
+pub(crate) const NVME: &str = "nvme";
+
 impl Model {
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -91,6 +103,15 @@ pub(crate) fn find(name: &str) -> Result<Model, String> {
         let names: Vec<&str> = all().map(Model::name).collect();
         format!("there is no device `{name}`: there are {}", names.join(", "))
     })
+}
+
+/// Finds what files are transferred to by its name, for the command line.
+pub(crate) fn find_target(name: &str) -> Result<Target, String> {
+    if name == NVME {
+        return Ok(Target::Nvme);
+    }
+    let model = find(name).map_err(|error| format!("{error}, and {NVME}"))?;
+    Ok(Target::Simulated(model))
 }
 
 /// Lists those of the simulated machine, and the PCI devices of this one.

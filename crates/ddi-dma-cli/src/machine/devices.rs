@@ -11,6 +11,9 @@ use serde::Serialize;
 
 use super::{MendRow, host, mend_lines, mend_rows};
 
+/// The class code of NVMe controllers.
+pub(crate) const NVM_EXPRESS: u32 = 0x01_0802;
+
 /// A device, with what it takes to use it.
 pub(crate) struct Listed {
     device: PciDevice,
@@ -45,6 +48,17 @@ pub(crate) fn what_is_there(host: &Host) -> String {
         [] => "is none on this machine".to_owned(),
         [one] => format!("is {one}"),
         some => format!("are {}", some.join(", ")),
+    }
+}
+
+/// The addresses of all NVMe controllers, behind "there".
+pub(crate) fn nvme_there(host: &Host) -> String {
+    let devices = host.pci_devices().into_iter().filter(|device| device.class == NVM_EXPRESS);
+    let addresses: Vec<String> = devices.map(|device| device.address.to_string()).collect();
+    match &addresses[..] {
+        [] => "is no NVM Express controller on this machine".to_owned(),
+        [one] => format!("is one at {one}"),
+        some => format!("are some at {}", some.join(", ")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod engine;
 mod floppy;
+mod nvme;
 mod outcome;
 mod passes;
 mod progress;
@@ -18,7 +19,7 @@ use anyhow::{Context, anyhow, bail};
 use ddi_dma::{Bus, BusConfig, Dmae};
 
 use crate::cli::{Format, TransferArgs};
-use crate::devices::Model;
+use crate::devices::{Model, Target};
 use crate::{Outcome, devices};
 use outcome::{StreamOutcome, Transferred};
 use progress::Progress;
@@ -30,9 +31,14 @@ use streams::{Job, Shared};
 pub(crate) fn run(args: &TransferArgs) -> anyhow::Result<Outcome> {
     let device = match args.device {
         _ if args.list_devices => return devices::run_simulated(),
-        Some(device) if !args.files.is_empty() => device,
-        _ => bail!("say which FILE goes to which --device"),
+        _ if args.files.is_empty() => bail!("say which FILE goes to which --device"),
+        Some(Target::Nvme) => return nvme::run(args),
+        Some(Target::Simulated(device)) => device,
+        None => bail!("say which FILE goes to which --device"),
     };
+    if let Some(nexus) = args.real.nexus {
+        bail!("--nexus {nexus}: {} is simulated: take --device nvme, or leave it out", device.name());
+    }
     let started = Instant::now();
     let mut transferred = Transferred::new(device.name(), args.seed);
     if let Err(error) = there_and_back(device, args, &mut transferred) {

@@ -66,9 +66,28 @@ pub(super) struct Figures {
 
 /// Checksums; null where it did not come to them.
 #[derive(Debug, Clone, Default, Serialize)]
-struct Digests {
+pub(super) struct Digests {
     sent: Option<String>,
     received: Option<String>,
+}
+
+impl Digests {
+    /// Those of what was sent and of what came back.
+    pub(super) fn new(sent: [u8; 32], received: [u8; 32]) -> Self {
+        Digests { sent: Some(hex(&sent)), received: Some(hex(&received)) }
+    }
+
+    /// The lines that tell of them, and of where they begin to differ.
+    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, difference: Option<Difference>) -> fmt::Result {
+        if let Some(Difference { offset, sent, received }) = difference {
+            writeln!(
+                f,
+                "  the first difference, at byte {offset:#x}: {sent:#04x} sent, {received:#04x} received"
+            )?;
+        }
+        let [sent, received] = [&self.sent, &self.received].map(|hex| hex.as_deref().unwrap_or("-"));
+        writeln!(f, "  sha256 sent      {sent}\n  sha256 received  {received}\n")
+    }
 }
 
 /// What came back.
@@ -135,7 +154,7 @@ impl StreamOutcome {
     pub(super) fn judge(&mut self, sent: [u8; 32], back: Back) {
         self.verified = sent == back.digest;
         self.difference = back.difference;
-        self.sha256 = Digests { sent: Some(hex(&sent)), received: Some(hex(&back.digest)) };
+        self.sha256 = Digests::new(sent, back.digest);
     }
 
     /// Notes why the stream ended early.
@@ -230,7 +249,7 @@ impl fmt::Display for Transferred {
         match &self.streams[..] {
             [] | [_] => {
                 writeln!(f, "{}: {bytes} there and back: {verdict}", self.device)?;
-                self.write_digests(f)?;
+                self.sha256.clone().unwrap_or_default().write(f, self.difference)?;
             }
             streams => {
                 let count = streams.len();
@@ -255,23 +274,8 @@ impl fmt::Display for Transferred {
     }
 }
 
-impl Transferred {
-    /// The checksums of the only stream, and where it differs.
-    fn write_digests(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Difference { offset, sent, received }) = self.difference {
-            writeln!(
-                f,
-                "  the first difference, at byte {offset:#x}: {sent:#04x} sent, {received:#04x} received"
-            )?;
-        }
-        let digests = self.sha256.clone().unwrap_or_default();
-        let [sent, received] = [&digests.sent, &digests.received].map(|hex| hex.as_deref().unwrap_or("-"));
-        writeln!(f, "  sha256 sent      {sent}\n  sha256 received  {received}\n")
-    }
-}
-
 /// A table without lines; the columns `right` have their cells at the right.
-fn table<const N: usize>(
+pub(super) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
     right: Range<usize>,

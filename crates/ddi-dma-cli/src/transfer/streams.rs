@@ -151,7 +151,7 @@ fn fits(path: &Path, length: u64, model: Model) -> anyhow::Result<()> {
 }
 
 /// Opens a file and tells its length.
-fn open(path: &Path) -> anyhow::Result<(File, u64)> {
+pub(super) fn open(path: &Path) -> anyhow::Result<(File, u64)> {
     let name = path.display();
     let about = path.metadata().with_context(|| format!("cannot open {name}"))?;
     ensure!(!about.is_dir(), "{name} is a directory: give a file");
