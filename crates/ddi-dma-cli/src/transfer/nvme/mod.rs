@@ -3,6 +3,8 @@
 mod disk;
 mod open;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write};
 use std::path::Path;
