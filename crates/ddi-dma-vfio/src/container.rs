@@ -5,12 +5,14 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use vfio_ioctls::VfioError;
 
+use crate::claim::{claimable, not_permitted, not_viable};
 use crate::device::{Claimed, Opened};
-use crate::sysfs::{Claimable, Sysfs};
+use crate::host::Host;
 use crate::{ConfigError, NexusError, OpenError, PciAddress, ResetError, Type1, VfioDevice, VfioNexus};
 
 /// A container of VFIO: one IOMMU domain, which all devices share that are opened in it. Clones are the same container.
@@ -144,18 +146,16 @@ impl Container {
 
     /// Takes a device from the kernel.
     fn claim(&self, address: PciAddress) -> Result<Claimed, OpenError> {
-        let sysfs = Sysfs::new("/sys");
-        let Claimable { path, group } = sysfs.check(address)?;
+        let group = claimable(&Host::this(), address)?;
+        let path = PathBuf::from(format!("/sys/bus/pci/devices/{address}"));
         let device = vfio_ioctls::VfioDevice::new(&path, self.shared.vfio.clone(), false);
         device.map(Claimed::new).map_err(|error| match error {
-            VfioError::OpenGroup(source, _) => why_no_group(address, group, source),
-            VfioError::GroupViable => {
-                OpenError::GroupNotViable { address, group, company: sysfs.company(address) }
-            }
+            VfioError::OpenGroup(source, _) => why_no_group(address, group.number, source),
+            VfioError::GroupViable => not_viable(address, &group),
             VfioError::ContainerSetIOMMU(error)
                 if io::Error::from(error).kind() == io::ErrorKind::PermissionDenied =>
             {
-                OpenError::UnsafeInterrupts { address }
+                not_permitted(address, &group)
             }
             source => OpenError::Vfio { address, source },
         })

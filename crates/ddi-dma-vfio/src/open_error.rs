@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::io;
 
 use crate::PciAddress;
-use crate::sysfs::GroupMember;
+use crate::host::Member;
 
 /// Why a container or a device could not be opened. Each says what is missing, and the commands that mend it.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ pub enum OpenError {
         /// Its IOMMU group.
         group: u32,
         /// Who else is in it and in the way.
-        company: Vec<GroupMember>,
+        company: Vec<Member>,
     },
     /// The group could not be opened for another reason.
     #[error("{address}: /dev/vfio/{group}: {source}: is /dev filled (devtmpfs, udev)?")]
@@ -97,6 +97,18 @@ pub enum OpenError {
     UnsafeInterrupts {
         /// The device.
         address: PciAddress,
+    },
+    /// The firmware wants the device to reach memory of its own.
+    #[error(
+        "{address}: the firmware keeps memory {first:#x}..={last:#x} for the device, so the kernel does not give it away: look for a setting of the firmware (USB keyboards, remote consoles), or take another device"
+    )]
+    FirmwareMemory {
+        /// The device.
+        address: PciAddress,
+        /// First address of the memory.
+        first: u64,
+        /// Its last address.
+        last: u64,
     },
     /// The device is open.
     #[error(
@@ -143,13 +155,13 @@ fn other_driver(address: PciAddress, driver: Option<&str>) -> String {
     )
 }
 
-fn not_viable(address: PciAddress, group: u32, company: &[GroupMember]) -> String {
+fn not_viable(address: PciAddress, group: u32, company: &[Member]) -> String {
     let mut text = format!("{address}: its IOMMU group {group} is shared with devices that the kernel uses");
-    for (number, GroupMember { address, driver }) in company.iter().enumerate() {
+    for (number, Member { name, driver, .. }) in company.iter().enumerate() {
         let lead = if number == 0 { ": " } else { ", " };
         let driver = driver.as_deref().unwrap_or("no driver");
         // Writing to a string does not fail.
-        let _: fmt::Result = write!(text, "{lead}{address} ({driver})");
+        let _: fmt::Result = write!(text, "{lead}{name} ({driver})");
     }
     text + ": unbind all of them from their drivers, or bind them to vfio-pci too"
 }

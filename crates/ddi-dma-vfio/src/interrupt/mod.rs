@@ -155,6 +155,9 @@ impl EventInterrupt {
     ///
     /// What the system says, where it has no memory or descriptor left to watch one more interrupt, or no thread.
     pub async fn raised(&self) -> io::Result<()> {
+        if self.take() == Raised::Yes {
+            return Ok(());
+        }
         let watch = Watch::new(self.as_fd())?;
         poll_fn(|context| match self.take() {
             Raised::Yes => Poll::Ready(Ok(())),
