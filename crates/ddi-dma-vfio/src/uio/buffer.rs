@@ -111,6 +111,14 @@ impl LockedBuffer {
         Ok(())
     }
 
+    /// Copies all bytes.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.length as usize];
+        // SAFETY: all bytes of the buffer; `bytes` is memory of its own.
+        unsafe { self.copy_out(0, bytes.as_mut_ptr(), self.length) }
+        bytes
+    }
+
     fn check(&self, offset: u64, length: usize) -> Result<u64, RangeError> {
         let (length, object) = (length as u64, self.length);
         match offset.checked_add(length) {

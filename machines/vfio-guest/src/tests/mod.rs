@@ -8,6 +8,7 @@ mod opened;
 mod processes;
 mod runner;
 mod system;
+mod uio;
 
 use std::time::Instant;
 
@@ -26,10 +27,10 @@ const WITH_IOMMU: &[&[Test]] =
     &[system::VFIO_TESTS, device::TESTS, limits::TESTS, processes::TESTS, mishaps::TESTS, leaks::TESTS];
 
 /// Tests for machines without one.
-const WITHOUT_IOMMU: &[&[Test]] = &[];
+const WITHOUT_IOMMU: &[&[Test]] = &[uio::TESTS];
 
 /// What other processes do for tests.
-pub const ROLES: &[&[Role]] = &[runner::ROLES, processes::ROLES];
+pub const ROLES: &[&[Role]] = &[runner::ROLES, processes::ROLES, uio::ROLES];
 
 /// What is broken on purpose: a test sees to it that the runner notices.
 const BROKEN: &[&[Test]] = &[runner::BROKEN];
