@@ -17,7 +17,7 @@ use crate::watch::{Ending, Results, Watch};
 pub(super) const DISK: &str = "disk.img";
 
 /// All tests take less than a minute; this is for a machine that is busy.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// What the guest's machine has beside its IOMMU. Interpreted, whatever this machine could do, so that it is the same
 /// everywhere; no boot loader; it ends instead of starting anew.

@@ -1,6 +1,7 @@
 //! The tests, and what runs them. How to add one is told in `main.rs`.
 
 mod device;
+mod doctor;
 mod leaks;
 mod limits;
 mod mishaps;
@@ -20,11 +21,17 @@ use crate::kernel_log::KernelLog;
 use crate::runner::{Role, Test};
 
 /// Tests for every machine, in the order in which they run.
-const EVERYWHERE: &[&[Test]] = &[system::TESTS, runner::TESTS];
+const EVERYWHERE: &[&[Test]] = &[system::TESTS, runner::TESTS, doctor::TESTS];
 
 /// Tests for machines with an IOMMU, after those.
-const WITH_IOMMU: &[&[Test]] =
-    &[system::VFIO_TESTS, device::TESTS, limits::TESTS, processes::TESTS, mishaps::TESTS, leaks::TESTS];
+const WITH_IOMMU: &[&[Test]] = &[
+    system::VFIO_TESTS,
+    device::TESTS,
+    limits::TESTS,
+    processes::TESTS,
+    mishaps::TESTS,
+    leaks::TESTS,
+];
 
 /// Tests for machines without one.
 const WITHOUT_IOMMU: &[&[Test]] = &[uio::TESTS];
@@ -86,7 +93,7 @@ fn run_all(wanted: &[String]) -> Result<Outcome, Failure> {
         log.news()?;
         let started = Instant::now();
         let report = test.report()?;
-        for line in report.printed.lines() {
+        for line in report.printed.lines().filter(|line| !line.is_empty()) {
             println!("  {line}");
         }
         match report.result {

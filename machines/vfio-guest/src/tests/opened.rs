@@ -1,11 +1,14 @@
 //! A device of the guest, opened.
 
 use std::fs;
+use std::sync::Arc;
 
-use ddi_dma::{BusConfig, Cookie, DmaObject, InFlight};
+use ddi_dma::{BusConfig, Cookie, DmaObject, InFlight, Interrupt};
 use ddi_dma_vfio::{
     Bar, BusMaster, Container, EventInterrupt, InterruptKind, PciAddress, Region, Usage, VfioBus, VfioDevice,
 };
+
+use nvme_driver::{Config, Nvme};
 
 use crate::failure::Failure;
 
@@ -23,6 +26,13 @@ impl Opened {
         vfio.set_bus_master(BusMaster::On)?;
         let bus = container.nexus()?.bus(BusConfig::default());
         Ok(Opened { vfio, bus })
+    }
+
+    /// The driver of an NVMe controller, which has interrupts for its two queues.
+    pub fn nvme(&self, config: Config) -> Result<Nvme, Failure> {
+        let interrupts = self.vfio.interrupts(InterruptKind::MsiX, 2)?.into_iter();
+        let interrupts = interrupts.map(|interrupt| Arc::new(interrupt) as Arc<dyn Interrupt>).collect();
+        Ok(Nvme::attach(self.bus.device("nvme"), Arc::new(self.registers()?), interrupts, config)?)
     }
 
     /// What is mapped for it.

@@ -1,5 +1,6 @@
 //! Drivers in several processes, and what is left of one that is killed.
 
+mod busy;
 mod killed;
 mod together;
 
@@ -13,11 +14,12 @@ use crate::runner::{Role, Test};
 pub const TESTS: &[Test] = &[
     Test::new("processes-killed-with-a-dma-in-flight", killed::dma_in_flight),
     Test::new("processes-killed-device-told-again", killed::told_again),
+    Test::new("processes-killed-amid-commands", busy::amid_commands),
     Test::new("processes-device-in-use", together::in_use),
     Test::new("processes-side-by-side", together::side_by_side),
 ];
 
-pub const ROLES: &[Role] = &[killed::DRIVER, together::HOLDER];
+pub const ROLES: &[Role] = &[killed::DRIVER, busy::READER, together::HOLDER];
 
 /// Longer than a DMA of the educational device takes.
 const AFTERWARDS: Duration = Duration::from_millis(300);
