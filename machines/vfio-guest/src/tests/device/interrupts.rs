@@ -8,11 +8,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ddi_dma::{Interrupt, Raised, Registers};
-use ddi_dma_vfio::{BusMaster, Container, EventInterrupt, InterruptError, InterruptKind};
+use ddi_dma::{
+    AccessAttr, BindFlags, BusConfig, Direction, DmaAttr, Interrupt, MemoryUse, Raised, Registers, Wait,
+};
+use ddi_dma_vfio::{Bar, BusMaster, Container, EventInterrupt, InterruptError, InterruptKind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Edu, edu};
+use super::{Edu, edu, enable, is_enabled};
 use crate::failure::Failure;
 use crate::guest::Guest;
 
@@ -91,6 +93,43 @@ pub fn intx(guest: &Guest) -> Result<(), Failure> {
     latency(&edu, &interrupt)
 }
 
+/// What an NVMe controller says when it has answered a command, and it answers any, here one of zeroes: by one vector of two.
+pub fn msix(guest: &Guest) -> Result<(), Failure> {
+    let (submitted, taken) = (0x1000, 0x1004);
+    let container = Container::new()?;
+    let nvme = container.open(guest.nvme)?;
+    let registers = nvme.region(Bar::Bar0)?;
+    let interrupts = nvme.interrupts(InterruptKind::MsiX, 2)?;
+    let bus = container.nexus()?.bus(BusConfig::default());
+    let handle = bus.device("nvme").alloc_handle(&DmaAttr::UNRESTRICTED, Wait::DontWait)?;
+    let queues = handle.alloc_memory(0x2000, MemoryUse::Consistent, AccessAttr::default(), Wait::DontWait)?;
+    let access = queues.access();
+    let mut flight = handle.bind(queues, Direction::Both, BindFlags::CONSISTENT, Wait::DontWait)?.start();
+    let address = flight.window(0)?.cookies()[0].address;
+    nvme.set_bus_master(BusMaster::On)?;
+    enable(&registers, address)?;
+    for number in 1..=24 {
+        registers.write32(submitted, number);
+        match number % 3 {
+            0 => interrupts[0].wait(LONG)?,
+            1 => block_on(interrupts[0].raised())?,
+            _ => {
+                while interrupts[0].take() == Raised::No {
+                    thread::yield_now();
+                }
+            }
+        }
+        let mut entry = [0; 16];
+        access.read(0x1000 + u64::from(number - 1) * 16, &mut entry)?;
+        ensure!(entry[14] & 1 == 1, "command {number} has no answer: {entry:02x?}");
+        registers.write32(taken, number);
+        ensure!(interrupts[1].take() == Raised::No, "the other vector");
+    }
+    nvme.reset()?;
+    ensure!(!is_enabled(&registers), "the controller runs after the reset");
+    Ok(())
+}
+
 /// How many there are, what is refused, and that they can be had again and again, and in another way.
 pub fn vectors(guest: &Guest) -> Result<(), Failure> {
     let nvme = Container::new()?.open(guest.nvme)?;
@@ -127,10 +166,9 @@ pub fn tasks(guest: &Guest) -> Result<(), Failure> {
             ensure!(why == bits, "{kind}: {why:#x} instead of {bits:#x}");
         }
         // A future that is dropped loses nothing.
-        let given_up = Box::pin(interrupt.raised());
-        let waker = Waker::noop();
-        let mut given_up = given_up;
-        ensure!(given_up.as_mut().poll(&mut Context::from_waker(waker)).is_pending(), "{kind}: raised");
+        let mut given_up = Box::pin(interrupt.raised());
+        let mut context = Context::from_waker(Waker::noop());
+        ensure!(given_up.as_mut().poll(&mut context).is_pending(), "{kind}: raised");
         drop(given_up);
         edu.raise(7);
         interrupt.wait(LONG)?;

@@ -22,6 +22,7 @@ pub const TESTS: &[Test] = &[
     Test::new("device-register-speed", registers::speed),
     Test::new("device-msi", interrupts::msi),
     Test::new("device-intx", interrupts::intx),
+    Test::new("device-msix", interrupts::msix),
     Test::new("device-msix-vectors", interrupts::vectors),
     Test::new("device-async", interrupts::tasks),
     Test::new("device-silence", interrupts::silence),
@@ -73,12 +74,13 @@ impl Edu {
     }
 }
 
-/// Has the NVMe controller run. It does no DMA before somebody writes to a doorbell.
-fn enable(nvme: &Region) -> Result<(), Failure> {
+/// Has the NVMe controller run, with admin queues of 32 entries, a page each, one behind the other from here on. It does no
+/// DMA before somebody writes to a doorbell.
+fn enable(nvme: &Region, queues: u64) -> Result<(), Failure> {
     let (admin_sizes, submissions, completions, configuration) = (0x24, 0x28, 0x30, 0x14);
     nvme.write32(admin_sizes, 0x001f_001f);
-    nvme.write64(submissions, 0x1000);
-    nvme.write64(completions, 0x2000);
+    nvme.write64(submissions, queues);
+    nvme.write64(completions, queues + 0x1000);
     nvme.write32(configuration, 0x0046_0001);
     let started = Instant::now();
     while !is_enabled(nvme) {

@@ -115,7 +115,7 @@ pub fn reset(guest: &Guest) -> Result<(), Failure> {
     let nvme = container.open(guest.nvme)?;
     let registers = nvme.region(Bar::Bar0)?;
     nvme.set_bus_master(BusMaster::On)?;
-    enable(&registers)?;
+    enable(&registers, 0x1000)?;
     let started = Instant::now();
     nvme.reset()?;
     println!("reset in {:?}", started.elapsed());

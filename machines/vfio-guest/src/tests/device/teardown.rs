@@ -173,7 +173,7 @@ pub fn anew(guest: &Guest) -> Result<(), Failure> {
         ensure!(nvme.bus_master()? == BusMaster::Off, "round {round}: it may do DMA");
         let registers = nvme.region(Bar::Bar0)?;
         ensure!(!is_enabled(&registers), "round {round}: the controller still runs");
-        enable(&registers)?;
+        enable(&registers, 0x1000)?;
         nvme.set_bus_master(BusMaster::On)?;
         let interrupts = nvme.interrupts(InterruptKind::MsiX, 3)?;
         drop(nvme);
