@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use ddi_dma::{Direction, DmaObject, Extent, View};
+use rustix::fs::fstatfs;
 
 use super::access_by_copies;
 use super::pages::{Pages, Writable, page_size};
@@ -25,7 +26,8 @@ pub enum FileAccess {
 /// that are no longer there, and what a device writes to pages that it holds reaches no file.
 ///
 /// Kernels from 6.5 on lend the pages of a file to a device that writes only where the file system writes nothing back:
-/// memory files, tmpfs and huge pages. On others a bind that lets the device write is refused there.
+/// memory files, tmpfs and huge pages. For files elsewhere [`permits`](DmaObject::permits) tells, and a bind that lets the
+/// device write is refused: read into other memory there, and write that to the file.
 ///
 /// # Examples
 ///
@@ -43,6 +45,7 @@ pub enum FileAccess {
 pub struct FileBuffer {
     pages: Pages,
     access: FileAccess,
+    lending: Lending,
     /// Where the object starts in the pages.
     offset: u64,
     extent: Extent,
@@ -70,6 +73,33 @@ pub enum FileBufferError {
     Map(#[from] io::Error),
 }
 
+/// Whether the kernel lends the pages of a file to a device that writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lending {
+    Writable,
+    Readable,
+}
+
+impl Lending {
+    /// File systems that write nothing back: tmpfs, ramfs and hugetlbfs, by the kernel's numbers.
+    const KEPT_IN_MEMORY: [u64; 3] = [0x0102_1994, 0x8584_58F6, 0x9584_58F6];
+
+    /// Tells by the file system, and by the kernel's release: 6.5 is the first that minds.
+    fn of(file_system: u64, release: &str) -> Self {
+        let mut numbers =
+            release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+        let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        // Numbers of file systems have 32 bits, whatever their sign.
+        let in_memory = Self::KEPT_IN_MEMORY.contains(&(file_system & 0xFFFF_FFFF));
+        if in_memory || version < (6, 5) { Lending::Writable } else { Lending::Readable }
+    }
+}
+
+/// The kernel's release, as `uname -r` prints it; empty where it does not tell.
+fn kernel_release() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default()
+}
+
 impl FileBuffer {
     /// Maps `length` bytes of a file, from `offset` on. The file may be closed afterwards.
     ///
@@ -91,7 +121,8 @@ impl FileBuffer {
         };
         let pages = Pages::of_file(file.as_fd(), offset - within, within + length, writable)?;
         let extent = Extent { address: pages.address() + within, size: length };
-        Ok(FileBuffer { pages, access, offset: within, extent })
+        let lending = Lending::of(fstatfs(file).map_err(io::Error::from)?.f_type as u64, &kernel_release());
+        Ok(FileBuffer { pages, access, lending, offset: within, extent })
     }
 
     /// Writes what was changed to the disk.
@@ -120,7 +151,8 @@ unsafe impl DmaObject for FileBuffer {
     }
 
     fn permits(&self, direction: Direction) -> bool {
-        self.access == FileAccess::ReadWrite || !direction.device_writes()
+        let writes = self.access == FileAccess::ReadWrite && self.lending == Lending::Writable;
+        writes || !direction.device_writes()
     }
 
     unsafe fn copy_out(&self, offset: u64, to: *mut u8, length: u64) {
@@ -168,6 +200,18 @@ mod tests {
         let buffer = FileBuffer::new(&file(100), 0, 100, FileAccess::ReadOnly).unwrap();
         assert!(buffer.permits(Direction::ToDevice));
         assert!(!buffer.permits(Direction::FromDevice) && !buffer.permits(Direction::Both));
+    }
+
+    #[test]
+    fn newer_kernels_lend_only_what_is_kept_in_memory() {
+        const EXT4: u64 = 0xEF53;
+        assert_eq!(Lending::of(EXT4, "6.1.0-41-amd64\n"), Lending::Writable);
+        assert_eq!(Lending::of(EXT4, "6.5.0"), Lending::Readable);
+        assert_eq!(Lending::of(EXT4, "6.12.8+deb13-amd64"), Lending::Readable);
+        assert_eq!(Lending::of(EXT4, "10.0"), Lending::Readable);
+        assert_eq!(Lending::of(0x0102_1994, "6.12.8"), Lending::Writable);
+        assert_eq!(Lending::of(0xFFFF_FFFF_8584_58F6, "6.12.8"), Lending::Writable);
+        assert_eq!(Lending::of(EXT4, ""), Lending::Writable);
     }
 
     #[test]

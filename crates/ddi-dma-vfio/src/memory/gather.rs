@@ -21,6 +21,8 @@ use super::access_by_copies;
 /// ```
 pub struct Gather<O> {
     objects: Vec<O>,
+    /// Where each object's bytes start.
+    starts: Vec<u64>,
     extents: Vec<Extent>,
     length: u64,
 }
@@ -32,14 +34,17 @@ impl<O: DmaObject> Gather<O> {
     ///
     /// The objects, where one of them is mapped beforehand, or there are 2^64 bytes or more.
     pub fn new(objects: Vec<O>) -> Result<Self, Vec<O>> {
-        let lengths = objects.iter().map(|object| match object.addresses() {
-            Addresses::Machine => object.view().length(),
-            Addresses::Bus(_) => None,
-        });
-        let length = lengths.into_iter().try_fold(0u64, |sum, length| sum.checked_add(length?));
-        let Some(length) = length else { return Err(objects) };
+        let (mut starts, mut length) = (Vec::with_capacity(objects.len()), 0u64);
+        for object in &objects {
+            starts.push(length);
+            let bytes = object.view().length().filter(|_| object.addresses() == Addresses::Machine);
+            match bytes.and_then(|bytes| length.checked_add(bytes)) {
+                Some(end) => length = end,
+                None => return Err(objects),
+            }
+        }
         let extents = objects.iter().flat_map(|object| object.view().extents()).collect();
-        Ok(Gather { objects, extents, length })
+        Ok(Gather { objects, starts, extents, length })
     }
 
     /// Gives the objects back.
@@ -59,14 +64,17 @@ impl<O: DmaObject> Gather<O> {
 
     /// Calls for each part of an object that a range touches: the object, where in it, where in the range, bytes.
     fn parts(&self, offset: u64, length: u64, mut part: impl FnMut(&O, u64, usize, u64)) {
-        let (mut start, end) = (0, offset + length);
-        for object in &self.objects {
-            let size = object.view().length().unwrap_or(0);
-            let (from, to) = (offset.max(start), end.min(start + size));
+        let end = offset + length;
+        let first = self.starts.partition_point(|start| *start <= offset).saturating_sub(1);
+        let ends = self.starts.iter().skip(first + 1).copied().chain([self.length]);
+        for ((object, &start), behind) in self.objects.iter().zip(&self.starts).skip(first).zip(ends) {
+            if start >= end {
+                break;
+            }
+            let (from, to) = (offset.max(start), end.min(behind));
             if from < to {
                 part(object, from - start, (from - offset) as usize, to - from);
             }
-            start += size;
         }
     }
 }
@@ -101,5 +109,35 @@ unsafe impl<O: DmaObject> DmaObject for Gather<O> {
 impl<O> fmt::Debug for Gather<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gather").field("extents", &self.extents).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::VecBuffer;
+
+    #[test]
+    fn every_range_is_found_in_its_parts() {
+        let parts = [&b""[..], b"a", b"bcd", b"", b"", b"efghi", b"j", b""];
+        let mut object =
+            Gather::new(parts.iter().map(|part| VecBuffer::new(part.to_vec())).collect()).unwrap();
+        assert_eq!((object.len(), object.to_vec()), (10, b"abcdefghij".to_vec()));
+        for (from, to) in (0..=10).flat_map(|from| (from..=10).map(move |to| (from, to))) {
+            let mut bytes = vec![0; to - from];
+            object.read(from as u64, &mut bytes).unwrap();
+            assert_eq!(bytes, b"abcdefghij"[from..to]);
+        }
+        object.write(3, b"DEFGHIJ").unwrap();
+        assert_eq!(object.to_vec(), b"abcDEFGHIJ");
+        assert!(object.write(4, b"DEFGHIJ").is_err());
+        let objects = object.into_objects();
+        assert_eq!(objects[2].to_vec(), b"bcD");
+    }
+
+    #[test]
+    fn nothing_is_an_object_without_bytes() {
+        let object = Gather::<VecBuffer>::new(Vec::new()).unwrap();
+        assert!(object.is_empty() && object.to_vec().is_empty());
     }
 }

@@ -1,7 +1,5 @@
 //! Arenas and private memory: mapped once, bound without a call.
 
-use std::io::Write;
-
 use ddi_dma::{AccessAttr, BindErrorKind, MemoryUse, PrivateMemory, Resource};
 
 use super::allocations::count;
@@ -113,9 +111,7 @@ fn pieces_come_back_and_are_aligned_for_the_device() {
 fn an_arena_of_a_callers_memory() {
     let rig = Rig::default();
     let vector = VecBuffer::new(vec![1; 10_000]);
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(&[2; 10_000]).unwrap();
-    let file = FileBuffer::new(&file, 77, 9000, FileAccess::ReadWrite).unwrap();
+    let file = FileBuffer::new(&memory_file(&[2; 10_000]), 77, 9000, FileAccess::ReadWrite).unwrap();
     let pages = || HostBuffer::new(2 * PAGE).unwrap();
     let list = Gather::new(vec![pages(), pages(), pages()]).unwrap();
     let arenas = [
@@ -145,9 +141,7 @@ fn memory_that_makes_no_arena_is_refused() {
     assert!(matches!(unfit(Gather::new(parts.into()).unwrap()), Err(ArenaError::Unfit)));
     let empty = Arena::with_memory(&rig.bus, VecBuffer::new(Vec::new()), &ONE_COOKIE);
     assert!(matches!(empty, Err(ArenaError::Unfit)));
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(&[2; 100]).unwrap();
-    let file = FileBuffer::new(&file, 0, 100, FileAccess::ReadOnly).unwrap();
+    let file = FileBuffer::new(&memory_file(&[2; 100]), 0, 100, FileAccess::ReadOnly).unwrap();
     assert!(matches!(Arena::with_memory(&rig.bus, file, &ONE_COOKIE), Err(ArenaError::Unfit)));
     let piece = Arena::new(&rig.bus, 100, &ONE_COOKIE).unwrap().take(10, 1).unwrap();
     assert!(matches!(Arena::with_memory(&rig.bus, piece, &ONE_COOKIE), Err(ArenaError::Unfit)));

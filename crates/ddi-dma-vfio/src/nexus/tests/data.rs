@@ -1,7 +1,5 @@
 //! Bytes of objects of all kinds, both ways, by bind and cookies.
 
-use std::io::Write;
-
 use ddi_dma::{AccessAttr, BindFlags, Direction, DmaAttr, DmaObject, MemoryUse, PrivateMemory, Wait};
 
 use super::*;
@@ -64,8 +62,7 @@ fn vectors_wherever_they_lie() {
 fn files_and_what_is_written_is_in_the_file() {
     let rig = Rig::default();
     for size in SIZES {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&pattern(size + 5000, size)).unwrap();
+        let file = memory_file(&pattern(size + 5000, size));
         let buffer = FileBuffer::new(&file, 4999, size, FileAccess::ReadWrite).unwrap();
         let buffer = there_and_back(&rig, &ONE_COOKIE, buffer, BindFlags::empty());
         drop(buffer);
@@ -78,6 +75,23 @@ fn files_and_what_is_written_is_in_the_file() {
         );
     }
     rig.assert_nothing_is_left();
+}
+
+#[test]
+fn a_file_goes_both_ways_where_the_kernel_lends_its_pages() {
+    let rig = Rig::default();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&pattern(9000, 1)).unwrap();
+    let buffer = FileBuffer::new(&file, 100, 8000, FileAccess::ReadWrite).unwrap();
+    let lends = buffer.permits(Direction::FromDevice);
+    let handle = rig.handle(&DmaAttr::UNRESTRICTED);
+    match handle.bind(buffer, Direction::FromDevice, BindFlags::empty(), Wait::Sleep) {
+        Ok(_) => assert!(lends),
+        Err(error) => {
+            let refused = ddi_dma::BindErrorKind::Direction { direction: Direction::FromDevice };
+            assert_eq!((lends, error.kind()), (false, refused));
+        }
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod mapping;
 mod random;
 mod shortage;
 
+use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 
 use ddi_dma::{
@@ -60,6 +62,14 @@ const ONE_COOKIE: DmaAttr = DmaAttr { addr_hi: 0xFFFF_FFFF, sgllen: 1, ..DmaAttr
 fn cookies<O: DmaObject>(flight: &InFlight<O>) -> Vec<Cookie> {
     let window = flight.current_window().unwrap();
     window.lists().flat_map(|list| list.cookies().to_vec()).collect()
+}
+
+/// A file that is kept in memory, whose pages every kernel lends to devices.
+fn memory_file(bytes: &[u8]) -> File {
+    let file = rustix::fs::memfd_create("test", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    let mut file = File::from(file);
+    file.write_all(bytes).unwrap();
+    file
 }
 
 /// Bytes that tell where they are.
