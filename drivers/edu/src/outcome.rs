@@ -118,12 +118,6 @@ pub enum Memory {
     /// The nexus took it away from the device, and the object was dropped.
     #[error("its memory was taken away from the device, and is free")]
     Revoked,
-    /// It is a part of memory that stays mapped, as that of an arena does: the object was dropped, and the device may still
-    /// write to what its owner does with the memory next.
-    #[error(
-        "it is part of memory that stays mapped, and that the device may still write to until its engine is stopped"
-    )]
-    Reachable,
     /// Nothing keeps the device from it, so nobody else gets it.
     #[error(
         "{bytes} bytes of memory are in quarantine: release it (Device::release_quarantine) once the engine is stopped"

@@ -1,6 +1,6 @@
 //! Objects to the device and from it.
 
-use ddi_dma::{Addresses, Direction, DmaHandle, DmaObject, InFlight, Interrupt, Registers, Wait};
+use ddi_dma::{Direction, DmaHandle, DmaObject, InFlight, Interrupt, Registers, Wait};
 
 use crate::config::{ATTR, BUFFER};
 use crate::edu::Edu;
@@ -189,11 +189,9 @@ impl<R: Registers, I: Interrupt> Edu<R, I> {
             TransferErrorKind::Device(fault) if fault.engine() == Engine::Running => fault,
             kind => return (Some(complete(flight)), kind),
         };
-        let (flight, mapped) = mapped(flight);
         let before = self.device.quarantined_bytes();
         drop(flight);
         let memory = match self.device.quarantined_bytes().saturating_sub(before) {
-            0 if mapped == Mapped::Beforehand => Memory::Reachable,
             0 => Memory::Revoked,
             bytes => Memory::Quarantined { bytes },
         };
@@ -205,26 +203,6 @@ impl<R: Registers, I: Interrupt> Edu<R, I> {
 fn complete<O: DmaObject>(flight: InFlight<O>) -> O {
     let (_handle, object) = flight.complete().unbind();
     object
-}
-
-/// Whether an object was mapped for its transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mapped {
-    /// It was, or goes back to the nexus, which takes it away from devices.
-    ByItself,
-    /// It is a part of memory that stays mapped.
-    Beforehand,
-}
-
-/// Looks at an object that the device still has: at where it lies, not at its bytes.
-fn mapped<O: DmaObject>(flight: InFlight<O>) -> (InFlight<O>, Mapped) {
-    let binding = flight.complete();
-    let object = binding.object();
-    let mapped = match object.addresses() {
-        Addresses::Bus(_) if object.nexus_memory().is_none() => Mapped::Beforehand,
-        _ => Mapped::ByItself,
-    };
-    (binding.start(), mapped)
 }
 
 /// Bytes of an object.

@@ -2,6 +2,7 @@
 
 mod device;
 mod doctor;
+mod edu;
 mod leaks;
 mod limits;
 mod mishaps;
@@ -27,6 +28,7 @@ const EVERYWHERE: &[&[Test]] = &[system::TESTS, runner::TESTS, doctor::TESTS];
 const WITH_IOMMU: &[&[Test]] = &[
     system::VFIO_TESTS,
     device::TESTS,
+    edu::TESTS,
     limits::TESTS,
     processes::TESTS,
     mishaps::TESTS,
