@@ -236,6 +236,39 @@ fn a_task_that_panics_does_not_stop_the_others() {
 }
 
 #[test]
+fn no_interrupt_is_lost_among_tasks_that_come_and_go() {
+    const TASKS: usize = 4;
+    let (interrupts, _) = messages(TASKS);
+    let (ask, asked) = mpsc::channel::<usize>();
+    thread::scope(|scope| {
+        for (number, interrupt) in interrupts.iter().enumerate() {
+            let ask = ask.clone();
+            scope.spawn(move || {
+                for round in 0..500 {
+                    let mut given_up = Box::pin(interrupt.raised());
+                    let mut context = Context::from_waker(Waker::noop());
+                    assert!(given_up.as_mut().poll(&mut context).is_pending());
+                    ask.send(number).unwrap();
+                    if round % 2 == 0 {
+                        drop(given_up);
+                        block_on(interrupt.raised()).unwrap();
+                    } else {
+                        block_on(given_up).unwrap();
+                    }
+                }
+            });
+        }
+        drop(ask);
+        for number in asked {
+            interrupts[number].raise();
+        }
+    });
+    for interrupt in &interrupts {
+        assert_eq!((interrupt.take(), resting_on(interrupt)), (Raised::No, 0));
+    }
+}
+
+#[test]
 fn descriptors_that_come_again_are_watched_again() {
     for _ in 0..100 {
         let (interrupts, _) = messages(1);
