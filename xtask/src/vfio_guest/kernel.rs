@@ -34,7 +34,9 @@ impl Kernel {
         let scratch = tempfile::tempdir_in(&cache)?;
         let release = unpack(&download(scratch.path())?, scratch.path())?;
         println!("kernel {release} is kept in {}", cache.display());
-        fs::rename(scratch.path().join("done"), cache.join(&release))?;
+        let moved = fs::rename(scratch.path().join("done"), cache.join(&release));
+        // Another run may have been faster, with the same kernel.
+        moved.or_else(|error| if cache.join(&release).exists() { Ok(()) } else { Err(error) })?;
         Ok(Kernel::at(&cache, release))
     }
 
