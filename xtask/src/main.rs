@@ -13,7 +13,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use run::cargo;
 
-/// Checks, instruction counts and bare builds of ddi-dma.
+/// Checks, instruction counts, bare builds and machines of ddi-dma.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 struct Arguments {
@@ -68,6 +68,7 @@ fn ci() -> Result<()> {
     lint()?;
     bare()?;
     bare_metal::test(&bare_metal::Choice::default())?;
+    vfio_guest::test(&vfio_guest::Choice::default())?;
     counts::check()?;
     asan::test()?;
     model()?;
