@@ -20,7 +20,8 @@ use super::pool::Pool;
 pub struct PoolConfig {
     /// Bytes, made whole pages.
     pub bytes: u64,
-    /// All of it lies at this physical address or below: the `addr_hi` of the device that reaches least.
+    /// All of it lies at this physical address or below: the `addr_hi` of the device that reaches least. Memory below 16 MiB
+    /// is kept from processes, unless `vm.lowmem_reserve_ratio` is 0 and huge pages are reserved until low ones come.
     pub addr_hi: u64,
     /// Most pages that are looked at to find so many as low as that. What is not kept is given back.
     pub most_tried: usize,
@@ -41,8 +42,9 @@ impl Default for PoolConfig {
 pub enum PoolError {
     /// No page of those that the kernel has lies low enough, or too few do.
     #[error(
-        "{found} of {wanted} pages of {} KiB lie at {addr_hi:#x} or below, where the device reaches: {tried} were tried, the lowest lies at {lowest:#x}; reserve huge pages at boot (hugepages=N on the kernel's command line, default_hugepagesz=2M), start before others take low memory, or keep some from the kernel (memmap=)",
-        .page_size >> 10
+        "{found} of {wanted} pages of {} KiB lie at {addr_hi:#x} or below, where the device reaches: {tried} were tried, the lowest lies at {lowest:#x}; {}",
+        .page_size >> 10,
+        more_low_pages(*.addr_hi)
     )]
     TooHigh {
         /// How many pages the pool was to have.
@@ -64,6 +66,17 @@ pub enum PoolError {
     /// Virtual addresses of this process could be taken for physical ones.
     #[error(transparent)]
     LowMemory(#[from] LowMemoryError),
+}
+
+/// What makes the kernel give pages below an address.
+fn more_low_pages(addr_hi: u64) -> String {
+    let mut text = String::from(
+        "reserve more huge pages (echo N > /proc/sys/vm/nr_hugepages), best at boot (hugepages=N on the kernel's command line)",
+    );
+    if addr_hi < 1 << 24 {
+        text += ", and have the kernel give processes what lies below 16 MiB (sysctl -w vm.lowmem_reserve_ratio=0)";
+    }
+    text
 }
 
 impl From<TranslateError> for PoolError {

@@ -20,7 +20,8 @@ use super::physical::{PhysicalAddresses, TranslateError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum PageKind {
     /// Huge pages of the kernel's pool (`/proc/sys/vm/nr_hugepages`), of the default size. They stay where they are: the
-    /// kernel moves none that is in use, unless memory is taken out of the machine or found broken.
+    /// kernel moves none that is in use, unless it is told to (`move_pages`, memory policies) or memory is taken out of the
+    /// machine or found broken.
     #[default]
     Huge,
     /// Pages of the machine. They are locked, but **compaction may move them**, and a device then writes to memory that

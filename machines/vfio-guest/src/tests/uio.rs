@@ -7,7 +7,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ddi_dma::{BindErrorKind, BindFlags, BusConfig, Direction, DmaHandle, DmaObject, Interrupt, Nexus, Wait};
+use ddi_dma::{
+    BindErrorKind, BindFlags, BusConfig, Direction, DmaAttr, DmaHandle, DmaObject, Interrupt, Nexus, Wait,
+};
 use ddi_dma_vfio::uio::{
     LockedBuffer, PhysicalBus, PhysicalNexus, PoolConfig, PoolError, UioDevice, UioError, UioInterrupt,
 };
@@ -23,6 +25,7 @@ use crate::runner::{Role, Test};
 pub const TESTS: &[Test] = &[
     Test::new("uio-huge-pages-lie-where-the-kernel-says", huge_pages),
     Test::new("uio-memory-too-high-is-told", too_high),
+    Test::new("uio-memory-for-24-address-lines", lines_24).within(Duration::from_secs(60)),
     Test::new("uio-edu-copies-what-it-does-not-reach", edu_high),
     Test::new("uio-edu-takes-what-it-reaches-as-it-lies", edu_low),
     Test::new("uio-edu-memory-of-a-process", edu_process),
@@ -40,6 +43,12 @@ const EDU_END: u64 = ATTR.addr_hi + 1;
 
 const HUGE: u64 = 2 << 20;
 
+/// How many huge pages the kernel has.
+const NR_HUGE_PAGES: &str = "/proc/sys/vm/nr_hugepages";
+
+/// An engine with 24 address lines.
+const ISA: DmaAttr = DmaAttr { addr_hi: 0xFF_FFFF, ..DmaAttr::UNRESTRICTED };
+
 /// As many huge pages as lie on both sides of it.
 const HUGE_PAGES: &str = "256";
 
@@ -52,7 +61,11 @@ struct Machine {
 impl Machine {
     /// Opens a device whose copy buffer lies at this address or below.
     fn open(address: PciAddress, addr_hi: u64) -> Result<Self, Failure> {
-        let bus = PhysicalBus::new(PoolConfig { addr_hi, ..PoolConfig::default() }, BusConfig::default())?;
+        let pool = PoolConfig { addr_hi, ..PoolConfig::default() };
+        Self::with(address, PhysicalBus::new(pool, BusConfig::default())?)
+    }
+
+    fn with(address: PciAddress, bus: PhysicalBus) -> Result<Self, Failure> {
         // SAFETY: nothing used the device since the machine started but tests like this one, which end what they start; the
         // drivers give it cookies alone.
         let uio = unsafe { UioDevice::open(address) }?;
@@ -73,7 +86,7 @@ impl Machine {
         wanted: [(u64, u64); N],
     ) -> Result<[LockedBuffer; N], Failure> {
         // The kernel's first pages are low ones.
-        fs::write("/proc/sys/vm/nr_hugepages", HUGE_PAGES)?;
+        fs::write(NR_HUGE_PAGES, HUGE_PAGES)?;
         let (mut found, mut others) = (Vec::new(), Vec::new());
         while let Some((length, offset)) = wanted.get(found.len()) {
             let buffer = LockedBuffer::with_offset(&self.bus, *length, *offset).map_err(|error| {
@@ -148,6 +161,29 @@ fn too_high(_: &Guest) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The kernel gives memory below 16 MiB to a process where it is told to keep none of it back: then it is the copy buffer of
+/// a device of 24 address lines, and a device finds there what was copied.
+fn lines_24(guest: &Guest) -> Result<(), Failure> {
+    fs::write("/proc/sys/vm/lowmem_reserve_ratio", "0")?;
+    // All there are: low memory comes last.
+    fs::write(NR_HUGE_PAGES, "500")?;
+    let pool = PoolConfig { bytes: HUGE, addr_hi: ISA.addr_hi, ..PoolConfig::default() };
+    let bus = PhysicalBus::new(pool, BusConfig::default());
+    let there = fs::read_to_string(NR_HUGE_PAGES)?;
+    fs::write(NR_HUGE_PAGES, "48")?;
+    let machine = Machine::with(guest.edu, bus?)?;
+    println!("of {} huge pages one lies at {:#x}", there.trim(), machine.bus.nexus().lowest());
+    let handle = machine.bus.bus().device("24 address lines").alloc_handle(&ISA, Wait::DontWait)?;
+    let (object, flags) = (HostBuffer::new(40_000)?, BindFlags::empty());
+    let mut flight = handle.bind(object, Direction::ToDevice, flags, Wait::DontWait)?.start();
+    let window = flight.next_window()?.ok_or_else(|| Failure::new("no window"))?;
+    let last = window.cookies().iter().map(|cookie| cookie.address + (cookie.size - 1)).max();
+    ensure!(last <= Some(ISA.addr_hi), "a cookie up to {last:x?}");
+    ensure!(window.copied_bytes() == 40_000, "{} bytes copied", window.copied_bytes());
+    drop(flight.complete());
+    process_round_trip(&machine)
+}
+
 /// Bytes from memory that lies there go round through the device, and come back the same.
 fn round_trips(machine: &Machine, place: Place, copied: u64) -> Result<(), Failure> {
     let mut edu = machine.edu(Config::default())?;
@@ -180,7 +216,10 @@ fn edu_low(guest: &Guest) -> Result<(), Failure> {
 
 /// Memory that shows virtual addresses is never taken for physical memory: all of it is copied.
 fn edu_process(guest: &Guest) -> Result<(), Failure> {
-    let machine = Machine::open(guest.edu, ATTR.addr_hi)?;
+    process_round_trip(&Machine::open(guest.edu, ATTR.addr_hi)?)
+}
+
+fn process_round_trip(machine: &Machine) -> Result<(), Failure> {
     let mut edu = machine.edu(Config::default())?;
     let sent = pattern(5000, 5);
     let into = HostBuffer::with_offset(5000, 99)?;

@@ -6,7 +6,7 @@ use ddi_dma::{
     Addresses, BindErrorKind, BindFlags, BusConfig, Cookie, Direction, DmaAttr, DmaHandle, DmaObject, Extent,
     InFlight, MemRequest, Nexus, Resource, View, Wait,
 };
-use proptest::collection::vec;
+use proptest::collection::{hash_set, vec};
 use proptest::prelude::*;
 
 use super::{PageKind, PhysicalNexus, PoolConfig, PoolError};
@@ -122,7 +122,8 @@ fn no_page_low_enough_is_told_with_what_was_tried() {
         panic!("{error}")
     };
     let text = error.to_string();
-    for part in ["0 of 2 pages", "0xffffff or below", "16 were tried", "0x6fff1000", "hugepages="] {
+    for part in ["0 of 2 pages", "0xffffff or below", "16 were tried", "0x6fff1000", "hugepages=N", "lowmem"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
@@ -220,6 +221,38 @@ fn a_buffer_out_of_reach_is_copied_and_one_in_reach_goes_as_it_lies() {
         assert!(got.iter().enumerate().all(|(index, byte)| *byte == !pattern(index)));
     }
     assert_eq!(machine.bus.bus().stats().copy_buffer_taken, 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Wherever its pages lie: what a buffer shows is each of its bytes in order, and the device gets what is in them.
+    #[test]
+    fn bytes_arrive_from_pages_that_lie_anywhere(
+        places in hash_set(0u64..0x2_0000, 1..12),
+        offset in 0..PAGE,
+        cut in 0..PAGE,
+    ) {
+        // Half of them within 28 address lines.
+        let pages: Vec<u64> = places.into_iter().map(|place| 0x100_0000 + place * PAGE).collect();
+        let machine = Machine::new(&[0x10_0000, 0x10_1000, 0x10_2000, 0x10_3000, 0x10_4000, 0x10_5000,
+            0x10_6000, 0x10_7000, 0x10_8000, 0x10_9000, 0x10_A000, 0x10_B000]);
+        let length = (pages.len() as u64 * PAGE).saturating_sub(offset + cut).max(1);
+        let (mut buffer, memory) = machine.buffer(&pages, offset, length);
+        let shown: Vec<u64> = buffer.view().extents()
+            .flat_map(|extent| extent.address..extent.address + extent.size).collect();
+        let expected: Vec<u64> = (offset..offset + length)
+            .map(|at| pages[(at / PAGE) as usize] + at % PAGE).collect();
+        prop_assert_eq!(shown, expected);
+        let sent: Vec<u8> = (0..length as usize).map(pattern).collect();
+        buffer.write(0, &sent).unwrap();
+        let binding = machine.handle().bind(buffer, Direction::ToDevice, BindFlags::empty(), Wait::DontWait);
+        let mut flight = binding.unwrap().start();
+        let (taken, _) = cookies(&mut flight);
+        prop_assert!(taken.iter().all(|cookie| cookie.address + cookie.size <= EDU.addr_hi + 1));
+        prop_assert_eq!(machine.device_reads(&memory, &taken), sent);
+        drop(flight.complete());
+    }
 }
 
 #[test]
