@@ -37,14 +37,15 @@ pub fn factorials(guest: &Guest) -> Result<(), Failure> {
     Ok(())
 }
 
-/// By messages and by the line: ends of DMAs are told, and not found by looking. An emulator under load loses an interrupt
-/// now and then, which the driver bears.
+/// By messages and by the line: ends of DMAs are told, and not found by looking. The driver's looks are so far apart that
+/// none comes between an end and its interrupt: it would quiet the line before the kernel hears it.
 pub fn interrupts(guest: &Guest) -> Result<(), Failure> {
     let rig = Rig::new(guest)?;
     for kind in [InterruptKind::Msi, InterruptKind::IntX] {
         let mut edu = rig.attach(kind, Completion::Interrupt)?;
+        edu.set_config(Config { timeout: Duration::from_secs(30), ..edu.config() });
         let report = go_round(&mut edu, 5000, 0)?;
-        ensure!(report.unheard <= 1 && report.dmas == 4, "{kind}: {report:?}");
+        ensure!(report.unheard == 0 && report.dmas == 4, "{kind}: {report:?}");
         edu.factorial(5)?;
     }
     Ok(())
@@ -63,7 +64,7 @@ pub fn polling(guest: &Guest) -> Result<(), Failure> {
 pub fn sizes(guest: &Guest) -> Result<(), Failure> {
     let rig = Rig::new(guest)?;
     let mut edu = rig.driver()?;
-    for (length, offset) in [(1, 4095), (2, 4095), (511, 3), (4095, 1), (4097, 4000)] {
+    for (length, offset) in [(1, 0), (2, 4095), (4095, 1), (4097, 4000)] {
         let report = go_round(&mut edu, length, offset)?;
         let (moved, dmas) = (length as u64, 2 * (length as u64).div_ceil(BUFFER));
         ensure!(report.moved == moved && report.dmas == dmas && report.copied == 0, "{length}: {report:?}");
@@ -82,7 +83,7 @@ pub fn sizes(guest: &Guest) -> Result<(), Failure> {
 /// Pages from anywhere are one range of addresses for the device, and no piece is shorter than its buffer. Where the parts
 /// do not end with a page, the pieces do, and the bytes arrive all the same.
 pub fn scattered(guest: &Guest) -> Result<(), Failure> {
-    const PAGES: usize = 6;
+    const PAGES: usize = 4;
     let rig = Rig::new(guest)?;
     let mut edu = rig.driver()?;
     let expected = pattern(PAGES * 4096, 8);
@@ -97,7 +98,7 @@ pub fn scattered(guest: &Guest) -> Result<(), Failure> {
     let (even, between): (Vec<_>, Vec<_>) = (0..).zip(pages).partition(|(number, _)| number % 2 == 0);
     let even = gather(even.into_iter().map(|(_, page)| page).collect())?;
     let mut odd = Vec::new();
-    for length in [1, 4095, 77, 8000, PAGES * 4096 - 12_173] {
+    for length in [1, 4095, 77, PAGES * 4096 - 4173] {
         odd.push(HostBuffer::with_offset(length as u64, 4000)?);
     }
     let (_even, odd, report) = edu.round_trip(even, gather(odd)?, Wait::DontWait)?;
