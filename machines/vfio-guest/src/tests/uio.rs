@@ -14,7 +14,7 @@ use ddi_dma_vfio::uio::{
     LockedBuffer, PhysicalBus, PhysicalNexus, PoolConfig, PoolError, UioDevice, UioError, UioInterrupt,
 };
 use ddi_dma_vfio::{Bar, BusMaster, HostBuffer, PciAddress, Region, VecBuffer};
-use edu::{ATTR, Completion, Config, Edu};
+use edu::{ATTR, Completion, Config, Edu, Engine};
 use nvme_driver::{Nvme, Request};
 use vfio_guest_contents::{BLOCK, SERIAL, block};
 
@@ -45,6 +45,9 @@ const HUGE: u64 = 2 << 20;
 
 /// How many huge pages the kernel has.
 const NR_HUGE_PAGES: &str = "/proc/sys/vm/nr_hugepages";
+
+/// How much of low memory the kernel keeps back.
+const KEPT_BACK: &str = "/proc/sys/vm/lowmem_reserve_ratio";
 
 /// An engine with 24 address lines.
 const ISA: DmaAttr = DmaAttr { addr_hi: 0xFF_FFFF, ..DmaAttr::UNRESTRICTED };
@@ -164,13 +167,15 @@ fn too_high(_: &Guest) -> Result<(), Failure> {
 /// The kernel gives memory below 16 MiB to a process where it is told to keep none of it back: then it is the copy buffer of
 /// a device of 24 address lines, and a device finds there what was copied.
 fn lines_24(guest: &Guest) -> Result<(), Failure> {
-    fs::write("/proc/sys/vm/lowmem_reserve_ratio", "0")?;
+    let kept_back = fs::read_to_string(KEPT_BACK)?;
+    fs::write(KEPT_BACK, "0")?;
     // All there are: low memory comes last.
     fs::write(NR_HUGE_PAGES, "500")?;
     let pool = PoolConfig { bytes: HUGE, addr_hi: ISA.addr_hi, ..PoolConfig::default() };
     let bus = PhysicalBus::new(pool, BusConfig::default());
     let there = fs::read_to_string(NR_HUGE_PAGES)?;
     fs::write(NR_HUGE_PAGES, "48")?;
+    fs::write(KEPT_BACK, kept_back)?;
     let machine = Machine::with(guest.edu, bus?)?;
     println!("of {} huge pages one lies at {:#x}", there.trim(), machine.bus.nexus().lowest());
     let handle = machine.bus.bus().device("24 address lines").alloc_handle(&ISA, Wait::DontWait)?;
@@ -249,17 +254,23 @@ fn edu_interrupts(guest: &Guest) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Without an IOMMU nothing takes memory away from a device: what is dropped in flight is kept from use.
+/// Without an IOMMU nothing takes memory away from a device: what a time-out leaves in flight is kept from use until the
+/// device was stopped.
 fn edu_dropped(guest: &Guest) -> Result<(), Failure> {
     let machine = Machine::open(guest.edu, ATTR.addr_hi)?;
     let device = machine.bus.bus().device("edu");
-    let handle: DmaHandle<LockedBuffer> = device.alloc_handle(&ATTR, Wait::DontWait)?;
-    let buffer = machine.buffer(Place::Above, 100)?;
-    let flight = handle.bind(buffer, Direction::Both, BindFlags::empty(), Wait::DontWait)?.start();
-    drop(flight);
+    let (registers, interrupt) = (machine.uio.region(Bar::Bar0)?, machine.uio.interrupt()?);
+    let config = Config { timeout: Duration::from_millis(1), ..Config::default() };
+    let mut edu = Edu::attach(&device, registers, interrupt, config)?;
+    let abandoned = edu.read(0, machine.buffer(Place::Above, 100)?, Wait::Sleep).err();
+    let abandoned = abandoned.ok_or_else(|| Failure::new("a DMA of 100 ms ended within one"))?;
+    println!("{abandoned}");
+    ensure!(abandoned.given_back.is_none(), "memory that the device may reach was given back");
     ensure!(device.quarantined_bytes() == 100 + 4096, "{} bytes in quarantine", device.quarantined_bytes());
     ensure!(machine.bus.nexus().pool_in_use() == 4096, "the copy run is free");
-    // SAFETY: no DMA was started.
+    std::thread::sleep(Duration::from_millis(500));
+    ensure!(edu.engine() == Engine::Stopped, "the engine still runs");
+    // SAFETY: the DMA that was started has ended.
     let released = unsafe { device.release_quarantine() };
     ensure!(released == 4196 && machine.bus.nexus().pool_in_use() == 0, "{released} bytes released");
     let handle: DmaHandle<LockedBuffer> = device.alloc_handle(&ATTR, Wait::DontWait)?;
