@@ -129,7 +129,8 @@ pub(crate) struct TransferArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Real devices")]
 pub(crate) struct RealArgs {
-    /// Which device, and how it is reached: vfio:ADDRESS, behind an IOMMU; see `ddi-dma devices`
+    /// Which device, and how it is reached: vfio:ADDRESS, behind an IOMMU, or uio:ADDRESS, where there is none; see
+    /// `ddi-dma devices`
     #[arg(long, value_name = "NEXUS", requires = "lba", conflicts_with_all = SIMULATED)]
     pub(crate) nexus: Option<NexusChoice>,
 
@@ -144,6 +145,10 @@ pub(crate) struct RealArgs {
     /// Write, whatever the blocks hold; without it the program only tells what it would overwrite
     #[arg(long, requires = "nexus")]
     pub(crate) overwrite: bool,
+
+    /// Let the device reach all of memory, the kernel's among it, which uio:ADDRESS takes: nothing stands between
+    #[arg(long, requires = "nexus")]
+    pub(crate) no_iommu: bool,
 }
 
 /// What makes sense with simulated machines alone.
@@ -179,6 +184,8 @@ Examples:
       tells which disk that is and which blocks the file would overwrite, and writes nothing
   ddi-dma transfer notes.txt --device nvme --nexus vfio:0000:00:03.0 --lba 2048 --overwrite
       writes a real disk, and reads back what it wrote
+  ddi-dma transfer notes.txt --device nvme --nexus uio:0000:00:03.0 --no-iommu --lba 2048 --overwrite
+      the same as root where there is no IOMMU: what the device does to other memory nobody keeps it from
   ddi-dma transfer notes.txt --device latch-disk --layout contiguous --memory 64M --seed 7
   ddi-dma transfer notes.txt --device isa-disk --flags one-list
       an error, where an object takes more than one list
@@ -522,12 +529,24 @@ impl std::str::FromStr for LayoutChoice {
 pub(crate) enum NexusChoice {
     /// Over VFIO, behind an IOMMU.
     Vfio(PciAddress),
+    /// Over uio_pci_generic, without an IOMMU.
+    Uio(PciAddress),
+}
+
+impl NexusChoice {
+    /// The device's address.
+    pub(crate) fn address(self) -> PciAddress {
+        match self {
+            NexusChoice::Vfio(address) | NexusChoice::Uio(address) => address,
+        }
+    }
 }
 
 impl std::fmt::Display for NexusChoice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             NexusChoice::Vfio(address) => write!(f, "vfio:{address}"),
+            NexusChoice::Uio(address) => write!(f, "uio:{address}"),
         }
     }
 }
@@ -536,14 +555,16 @@ impl std::str::FromStr for NexusChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            Some(("vfio", address)) => {
-                address.parse().map(NexusChoice::Vfio).map_err(|error: ParseAddressError| error.to_string())
+        let (make, address): (fn(PciAddress) -> NexusChoice, _) = match text.split_once(':') {
+            Some(("vfio", address)) => (NexusChoice::Vfio, address),
+            Some(("uio", address)) => (NexusChoice::Uio, address),
+            _ => {
+                return Err(format!(
+                    "`{text}` is no nexus: write vfio:0000:00:03.0, with an address of `ddi-dma devices`"
+                ));
             }
-            _ => Err(format!(
-                "`{text}` is no nexus: write vfio:0000:00:03.0, with an address of `ddi-dma devices`"
-            )),
-        }
+        };
+        address.parse().map(make).map_err(|error: ParseAddressError| error.to_string())
     }
 }
 

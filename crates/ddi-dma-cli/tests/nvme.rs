@@ -67,6 +67,17 @@ fn command_lines_that_make_no_sense() {
         ("empty --device nvme --nexus vfio:00:03.0 --lba 5", 1, &["empty is empty"]),
         ("missing --device nvme --nexus vfio:00:03.0 --lba 5", 1, &["cannot open missing"]),
         ("f --device nvme --nexus vfio:00:03.0 --lba 0 --offset 1M", 1, &["--offset 1048576"]),
+        (
+            "f --device nvme --nexus uio:00:03.0 --lba 5",
+            1,
+            &["--nexus uio:0000:00:03.0", "add --no-iommu", "vfio:0000:00:03.0"],
+        ),
+        (
+            "f --device nvme --nexus vfio:00:03.0 --lba 5 --no-iommu",
+            1,
+            &["--no-iommu", "behind an IOMMU", "leave it out"],
+        ),
+        ("f --device nvme --no-iommu", 2, &["--nexus <NEXUS>", "required"]),
         ("f --device tape", 2, &["`tape`", "floppy, and nvme"]),
     ] {
         let mut assert = transfer(&ground, line).assert().code(status).stdout(is_empty());
@@ -88,6 +99,8 @@ fn a_device_that_is_not_there() {
     assert_eq!((&report["verified"], &report["written"]), (&json!(false), &json!(false)));
     assert_eq!(report["nexus"], NOWHERE);
     assert!(report["error"].as_str().unwrap().starts_with("fffe:ff:1f.7: no PCI device is there"));
+    let line = "f --device nvme --nexus uio:fffe:ff:1f.7 --no-iommu --lba 0 --overwrite";
+    transfer(&ground, line).assert().code(1).stdout(is_empty()).stderr(contains(told));
 }
 
 #[test]

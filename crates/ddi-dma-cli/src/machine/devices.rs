@@ -89,6 +89,12 @@ impl Listed {
         match (self.device.role(), &self.hindrances[..]) {
             (Role::Endpoint, []) => writeln!(text, "    can be used: --nexus vfio:{address}")?,
             (Role::Endpoint, hindrances) => {
+                if self.group.is_none() && self.device.driver.as_deref() == Some("uio_pci_generic") {
+                    writeln!(
+                        text,
+                        "    can be used as it is, with all of memory in its reach: --nexus uio:{address} --no-iommu"
+                    )?;
+                }
                 writeln!(text, "    to use it:")?;
                 for Hindrance { text: what, mends } in hindrances {
                     writeln!(text, "      {what}")?;

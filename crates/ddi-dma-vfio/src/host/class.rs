@@ -4,7 +4,6 @@
 pub(super) fn name(class: u32) -> &'static str {
     let [_, base, sub, interface] = class.to_be_bytes();
     match (base, sub, interface) {
-        (0x00, ..) => "device from before class codes",
         (0x01, 0x00, _) => "SCSI controller",
         (0x01, 0x01, _) => "IDE controller",
         (0x01, 0x02, _) => "floppy disk controller",
@@ -41,6 +40,6 @@ pub(super) fn name(class: u32) -> &'static str {
         (0x10, ..) => "encryption controller",
         (0x11, ..) => "signal processing controller",
         (0x12, ..) => "processing accelerator",
-        _ => "device without a class",
+        _ => "unclassified device",
     }
 }

@@ -220,7 +220,7 @@ impl Host {
     fn examine_container(&self, process: &Process) -> Finding {
         match self.container_hindrance(process) {
             Some(hindrance) => Finding::bad(Topic::Container, hindrance),
-            None => Finding::new(Topic::Container, Verdict::Good, format!("{} may open it", process.name())),
+            None => Finding::new(Topic::Container, Verdict::Good, format!("{} may open it", process.who())),
         }
     }
 
@@ -248,6 +248,10 @@ impl Host {
             findings.extend(hindrances.into_iter().map(|Hindrance { text, mends }| {
                 Finding::new(Topic::Device, Verdict::Bad, format!("{name}: {text}")).mended_by(mends)
             }));
+        }
+        if !open.is_empty() {
+            // What keeps some devices away hinders none of the others.
+            findings.iter_mut().for_each(|finding| finding.verdict = finding.verdict.min(Verdict::Limited));
         }
         (findings, open)
     }

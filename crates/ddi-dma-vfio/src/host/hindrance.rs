@@ -105,7 +105,7 @@ impl Host {
             Access::Denied { mode, owner, group } => (
                 format!(
                     "{} may not open {node} (mode {mode:04o}, user {owner}, group {group})",
-                    process.name()
+                    process.who()
                 ),
                 vec![typist.as_root(format_args!("chmod 0666 {node}"))],
             ),
@@ -177,11 +177,11 @@ impl Host {
             Access::Missing => {
                 format!(
                     "{node}, which appears with the driver, will belong to root and not to {}",
-                    process.name()
+                    process.who()
                 )
             }
             Access::Denied { mode, owner, group } => {
-                let user = process.name();
+                let user = process.who();
                 format!("{user} may not open {node} (mode {mode:04o}, user {owner}, group {group})")
             }
         };

@@ -81,7 +81,19 @@ impl Process {
 
     /// A name for the user on a command line.
     pub fn name(&self) -> String {
-        self.user_name.clone().unwrap_or_else(|| self.user.to_string())
+        match (&self.user_name, self.user) {
+            (Some(name), _) => name.clone(),
+            (None, 0) => "root".to_owned(),
+            (None, user) => user.to_string(),
+        }
+    }
+
+    /// The user in a sentence.
+    pub(super) fn who(&self) -> String {
+        match (&self.user_name, self.user) {
+            (None, 1..) => format!("user {}", self.user),
+            _ => self.name(),
+        }
     }
 
     fn has(&self, capability: u32) -> bool {

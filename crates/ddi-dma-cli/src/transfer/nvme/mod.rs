@@ -2,6 +2,7 @@
 
 mod disk;
 mod open;
+mod open_uio;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -86,6 +87,14 @@ impl<'a> Order<'a> {
         let [path] = &args.files[..] else {
             bail!("--lba {lba} is the place for one FILE, and not for {}: give one", args.files.len());
         };
+        match (nexus, real.no_iommu) {
+            (NexusChoice::Uio(address), false) => bail!(
+                "--nexus {nexus}: nothing keeps the device from memory that is not its driver's, the kernel's among it: add \
+                 --no-iommu if that may be, or take --nexus vfio:{address} where there is an IOMMU"
+            ),
+            (NexusChoice::Vfio(_), true) => bail!("--no-iommu: {nexus} is behind an IOMMU: leave it out"),
+            _ => {}
+        }
         let writing = if real.overwrite { Writing::Allowed } else { Writing::Refused };
         let namespace = real.namespace.unwrap_or(1);
         let object = args.object.unwrap_or(OBJECT);
@@ -99,8 +108,11 @@ fn carry_out(order: &Order<'_>, args: &TransferArgs, report: &mut Report) -> any
     // Whatever is wrong with the memory is told before anything is opened.
     drop(memory.buffer(1)?);
     let config = BusConfig { copy_buffer_limit: args.copy_buffer, ..BusConfig::default() };
-    let NexusChoice::Vfio(address) = order.nexus;
-    let Opened { mut nvme, keep } = open::vfio(address, config)?;
+    let address = order.nexus.address();
+    let Opened { mut nvme, keep } = match order.nexus {
+        NexusChoice::Vfio(address) => open::vfio(address, config)?,
+        NexusChoice::Uio(address) => open_uio::uio(address, config)?,
+    };
     report.tell_controller(nvme.controller());
     let blocks = Blocks::find(&nvme, order.namespace, order.lba, length)?;
     report.tell_range(&blocks);

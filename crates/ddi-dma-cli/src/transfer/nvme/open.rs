@@ -1,5 +1,6 @@
 //! An NVMe controller, opened with its driver attached.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -13,8 +14,8 @@ use crate::machine;
 /// A driver, and the device that it drives.
 pub(super) struct Opened {
     pub(super) nvme: Nvme,
-    /// Dropped behind the driver.
-    pub(super) keep: VfioDevice,
+    /// What the driver works with, dropped behind it.
+    pub(super) keep: Box<dyn Any>,
 }
 
 /// Opens a controller over VFIO.
@@ -33,11 +34,11 @@ pub(super) fn vfio(address: PciAddress, config: BusConfig) -> anyhow::Result<Ope
     let interrupts = interrupts(&device)?;
     let nvme = Nvme::attach(bus.device("nvme"), registers, interrupts, Config::default())
         .map_err(|fault| anyhow!("{address}: {fault}"))?;
-    Ok(Opened { nvme, keep: device })
+    Ok(Opened { nvme, keep: Box::new(device) })
 }
 
 /// Finds the controller at an address.
-fn find(host: &Host, address: PciAddress) -> anyhow::Result<PciDevice> {
+pub(super) fn find(host: &Host, address: PciAddress) -> anyhow::Result<PciDevice> {
     let found = host.pci_device(address);
     let device = found.with_context(|| {
         format!("{address}: no PCI device is there: there {}", machine::devices::what_is_there(host))

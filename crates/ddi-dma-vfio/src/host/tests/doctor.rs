@@ -162,6 +162,27 @@ fn no_permission() {
 }
 
 #[test]
+fn a_device_that_cannot_be_opened_hinders_no_other() {
+    let machine = Machine::intel()
+        .device("0000:00:04.0", "8086", "10d3", "020000", Some("vfio-pci"), Some(4))
+        .node("dev/vfio/4", 0o600);
+    let examination = machine.host().examine();
+    let verdicts: Vec<Verdict> = found(&examination, Topic::Device).iter().map(|found| found.0).collect();
+    assert_eq!(verdicts, [Verdict::Good, Verdict::Limited]);
+    assert_eq!(examination.usable, [NVME.parse().unwrap()]);
+}
+
+#[test]
+fn users_without_names() {
+    let machine = Machine::intel().without("etc/passwd").node("dev/vfio/vfio", 0o600);
+    let (_, text, mends) = one(&machine.host().examine(), Topic::Container);
+    assert!(text.starts_with("user 4242 may not open /dev/vfio/vfio (mode 0600, user "), "{text}");
+    assert_eq!(mends, ["sudo chmod 0666 /dev/vfio/vfio"]);
+    let (_, text, _) = one(&machine.root_asks().host().examine(), Topic::Container);
+    assert_eq!(text, "root may open it");
+}
+
+#[test]
 fn little_locked_memory() {
     let told = |soft: &str, hard: &str| {
         one(&Machine::intel().memlock(soft, hard).host().examine(), Topic::LockedMemory)
