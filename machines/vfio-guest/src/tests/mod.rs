@@ -10,6 +10,7 @@ mod opened;
 mod processes;
 mod runner;
 mod system;
+mod transfer;
 mod uio;
 
 use std::time::Instant;
@@ -32,11 +33,12 @@ const WITH_IOMMU: &[&[Test]] = &[
     limits::TESTS,
     processes::TESTS,
     mishaps::TESTS,
+    transfer::TESTS,
     leaks::TESTS,
 ];
 
 /// Tests for machines without one.
-const WITHOUT_IOMMU: &[&[Test]] = &[uio::TESTS];
+const WITHOUT_IOMMU: &[&[Test]] = &[transfer::WITHOUT_IOMMU, uio::TESTS];
 
 /// What other processes do for tests.
 pub const ROLES: &[&[Role]] = &[runner::ROLES, processes::ROLES, uio::ROLES];
