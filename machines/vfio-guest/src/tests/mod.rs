@@ -6,6 +6,7 @@ mod edu;
 mod leaks;
 mod limits;
 mod mishaps;
+mod nvme;
 mod opened;
 mod processes;
 mod runner;
@@ -35,6 +36,7 @@ const WITH_IOMMU: &[&[Test]] = &[
     mishaps::TESTS,
     transfer::TESTS,
     leaks::TESTS,
+    nvme::TESTS,
 ];
 
 /// Tests for machines without one.
