@@ -150,7 +150,8 @@ pub fn direction(guest: &Guest) -> Result<(), Failure> {
     drop(flight.complete().unbind());
     let (read, _) = edu.read(0, filled(100, 0, 1)?, Wait::DontWait)?;
     match guest.iommu {
-        // The kernel's driver sets the bit that permits reading in whatever it maps (Linux 5.11 and later).
+        // Kernels between "iommu/vt-d: Remove WO permissions on second-level paging entries" (2021) and "Restore WO
+        // permissions" (2025) permit reading whatever they map.
         Iommu::Intel => println!("read what it may write: {}", read.to_vec() == pattern(100, 4)),
         _ => ensure!(read.to_vec() != pattern(100, 4), "a device read an object that it may write"),
     }
