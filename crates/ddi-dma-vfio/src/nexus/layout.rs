@@ -107,9 +107,9 @@ impl Layout {
             let limit = match room {
                 Room::Bytes(bytes) => {
                     let at = part.at + (start - part.start);
-                    at - at % self.page + bytes
+                    (at - at % self.page).saturating_add(bytes)
                 }
-                Room::Maps(maps) => part.run + maps,
+                Room::Maps(maps) => part.run.saturating_add(maps),
             };
             match self.first_beyond(room, limit, &mut last) {
                 None => break,

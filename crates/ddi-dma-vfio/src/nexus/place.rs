@@ -11,6 +11,9 @@ use crate::memory::pages::HUGE;
 /// How often another place is tried where the kernel refuses one: somebody else has it, or it is no longer allowed.
 const TRIES: u32 = 16;
 
+/// The last address for which an IOMMU's tables have three levels. Above it some grow, and every walk takes longer.
+const NEAR: u64 = (1 << 39) - 1;
+
 /// Where a layout may lie.
 pub(super) struct Place<'a> {
     /// Its reach.
@@ -111,7 +114,9 @@ impl VfioNexus {
         // One entry of the IOMMU's tables stands for a huge page that starts at a multiple of its size on both sides.
         let huge = layout.runs.first().is_some_and(|run| run.size >= HUGE && run.address % HUGE == 0);
         let wished = huge.then(|| Request { align: request.align.max(HUGE), ..request });
-        let mut requests = wished.into_iter().chain([request, place.least(held.size)]);
+        let requests = wished.into_iter().chain([request, place.least(held.size)]);
+        let near = |request: Request| Request { hi: request.hi.min(NEAR), ..request };
+        let mut requests = requests.flat_map(|request| [near(request), request]);
         let base = requests.find_map(|request| state.space.take(&request)).ok_or(Refusal::Space)?;
         state.usage.maps += held.maps;
         state.usage.mapped_bytes += held.size;

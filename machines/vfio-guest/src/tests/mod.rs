@@ -5,6 +5,7 @@ mod doctor;
 mod edu;
 mod leaks;
 mod limits;
+mod maps;
 mod mishaps;
 mod nvme;
 mod opened;
@@ -32,6 +33,7 @@ const WITH_IOMMU: &[&[Test]] = &[
     device::TESTS,
     edu::TESTS,
     limits::TESTS,
+    maps::TESTS,
     processes::TESTS,
     mishaps::TESTS,
     transfer::TESTS,

@@ -173,6 +173,27 @@ fn huge_pages_lie_at_multiples_of_their_size() {
 }
 
 #[test]
+fn high_addresses_are_taken_only_where_they_must_be() {
+    let ranges = vec![0..=0xFEDF_FFFF, 0x100_0000_0000..=u64::MAX];
+    let rig = Rig::new(Limits { ranges, ..Limits::default() });
+    let mut flight = start(&rig, HostBuffer::new(1).unwrap(), Direction::Both, BindFlags::empty());
+    flight.next_window().unwrap();
+    assert_eq!(cookies(&flight)[0].address, 0xFEE0_0000 - PAGE);
+    let attr = DmaAttr { addr_lo: 1 << 39, ..DmaAttr::UNRESTRICTED };
+    let high = rig.handle(&attr).bind(
+        HostBuffer::new(1).unwrap(),
+        Direction::Both,
+        BindFlags::empty(),
+        Wait::DontWait,
+    );
+    let mut high = high.unwrap().start();
+    high.next_window().unwrap();
+    assert_eq!(cookies(&high)[0].address, (1 << 63) - PAGE);
+    drop((flight, high));
+    rig.assert_nothing_is_left();
+}
+
+#[test]
 fn an_engine_that_reaches_nothing_of_it_gets_no_handle() {
     let ranges = vec![0x8000_0000..=0xFFFF_FFFF];
     let rig = Rig::new(Limits { ranges, ..Limits::default() });
