@@ -41,11 +41,7 @@ pub fn iommus() -> [Iommu; 3] {
 
 /// Time-outs short enough for tests.
 pub fn quick() -> Config {
-    Config {
-        timeout: Duration::from_millis(300),
-        look_interval: Duration::from_millis(20),
-        ..Config::default()
-    }
+    Config { timeout: Duration::from_secs(1), look_interval: Duration::from_millis(20), ..Config::default() }
 }
 
 impl Bench {

@@ -1,6 +1,6 @@
 //! NVM commands.
 
-use super::{Answer, Fetched, Inner, State, status};
+use super::{Answer, Fetched, Inner, Medium, State, status};
 
 const EVERY_NAMESPACE: u32 = u32::MAX;
 
@@ -61,9 +61,18 @@ fn first_block(command: &Fetched) -> u64 {
     u64::from(command.word(10)) | u64::from(command.word(11)) << 32
 }
 
+/// A namespace: one that could be there and is not is another matter than one that cannot be.
+fn active(state: &State, namespace: u32) -> Result<&Medium, u16> {
+    let highest = state.medium.keys().next_back().copied().unwrap_or(0);
+    state.medium.get(&namespace).ok_or(match namespace {
+        1.. if namespace <= highest => status::INVALID_FIELD,
+        _ => status::INVALID_NAMESPACE,
+    })
+}
+
 /// How many blocks a command names, where the namespace has them.
 fn blocks(state: &State, command: &Fetched) -> Result<u32, u16> {
-    let medium = state.medium.get(&command.namespace()).ok_or(status::INVALID_NAMESPACE)?;
+    let medium = active(state, command.namespace())?;
     let count = (command.word(12) & 0xFFFF) + 1;
     match first_block(command).checked_add(count.into()) {
         Some(behind) if behind <= medium.spec.blocks => Ok(count),
@@ -73,8 +82,8 @@ fn blocks(state: &State, command: &Fetched) -> Result<u32, u16> {
 
 fn flush(state: &mut State, command: &Fetched) -> Answer {
     let namespace = command.namespace();
-    if namespace != EVERY_NAMESPACE && !state.medium.contains_key(&namespace) {
-        return Err(status::INVALID_NAMESPACE);
+    if namespace != EVERY_NAMESPACE {
+        active(state, namespace)?;
     }
     state.seen.flushes += 1;
     Ok(0)
