@@ -113,18 +113,23 @@ impl<R: Registers, I: Interrupt> Chip<R, I> {
         let (rests, mut stray) = (completion.rests(), 0);
         let rest = || self.interrupt.wait(timeout / rests);
         for _ in 0..rests {
-            let woken = rest();
-            self.acknowledge();
+            let woken = rest().is_ok();
+            // What was not heard yet is left alone: a line that is quieted at once is never heard.
+            if woken {
+                self.acknowledge();
+            }
             match self.progress(work) {
-                Progress::Ended if woken.is_ok() || completion == Completion::Polling => {
-                    return Ok(End::Told);
-                }
+                Progress::Ended if woken || completion == Completion::Polling => return Ok(End::Told),
                 // Its interrupt may still be on the way.
-                Progress::Ended => return Ok(if rest().is_ok() { End::Told } else { End::Found }),
+                Progress::Ended => {
+                    let heard = rest().is_ok();
+                    self.acknowledge();
+                    return Ok(if heard { End::Told } else { End::Found });
+                }
                 Progress::Running { register } if nobody_answers(register) => {
                     return Err(Fault::Silent { work });
                 }
-                Progress::Running { .. } => stray += u32::from(woken.is_ok()),
+                Progress::Running { .. } => stray += u32::from(woken),
             }
         }
         Err(match self.progress(work) {

@@ -37,13 +37,11 @@ pub fn factorials(guest: &Guest) -> Result<(), Failure> {
     Ok(())
 }
 
-/// By messages and by the line: ends of DMAs are told, and not found by looking. The driver's looks are so far apart that
-/// none comes between an end and its interrupt: it would quiet the line before the kernel hears it.
+/// By messages and by the line: ends of DMAs are told, and not found by looking.
 pub fn interrupts(guest: &Guest) -> Result<(), Failure> {
     let rig = Rig::new(guest)?;
     for kind in [InterruptKind::Msi, InterruptKind::IntX] {
         let mut edu = rig.attach(kind, Completion::Interrupt)?;
-        edu.set_config(Config { timeout: Duration::from_secs(30), ..edu.config() });
         let report = go_round(&mut edu, 5000, 0)?;
         ensure!(report.unheard == 0 && report.dmas == 4, "{kind}: {report:?}");
         edu.factorial(5)?;
