@@ -162,6 +162,18 @@ fn addresses_keep_reach_alignment_and_boundaries() {
 }
 
 #[test]
+fn an_object_crosses_a_boundary_where_it_must() {
+    let rig = Rig::new(Limits { ranges: vec![0x8000..=0x1_7FFF], ..Limits::default() });
+    let attr = DmaAttr { seg: 0xFFFF, ..DmaAttr::UNRESTRICTED };
+    let object = HostBuffer::new(0xC000).unwrap();
+    let binding = rig.handle(&attr).bind(object, Direction::Both, BindFlags::empty(), Wait::DontWait);
+    let mut flight = binding.unwrap().start();
+    flight.next_window().unwrap();
+    let sizes: Vec<u64> = cookies(&flight).iter().map(|cookie| cookie.size).collect();
+    assert_eq!(sizes, [0x4000, 0x8000]);
+}
+
+#[test]
 fn huge_pages_lie_at_multiples_of_their_size() {
     let rig = Rig::default();
     let odd = start(&rig, HostBuffer::new(1).unwrap(), Direction::Both, BindFlags::empty());
