@@ -7,7 +7,9 @@ use ddi_dma::{
     AllocError, AttrError, AttrFlags, Bus, BusConfig, Direction, DmaAttr, DmaObject, Extent, MapRequest,
     MemRequest, Nexus, Redzone, Wait,
 };
-use ddi_dma_sim::{Buffer, BufferSpec, DeviceBus, FaultKind, Iommu, Machine, PCI64_DISK_ATTR, PageSize};
+use ddi_dma_sim::{
+    Buffer, BufferSpec, DeviceBus, FaultKind, Iommu, Machine, MachineConfig, PCI64_DISK_ATTR, PageSize,
+};
 
 fn rig() -> Machine {
     machine(31, PageSize::Kib4, Iommu::on())
@@ -177,4 +179,46 @@ fn nothing_arrives_once_unmap_has_returned() {
         }
     }
     assert_eq!(machine.sbus().stream_counters().lines, 0);
+}
+
+/// A window takes all map space, and what is copied of it needs some too: nobody sleeps for that while holding the first.
+#[test]
+fn a_copy_run_that_needs_map_space_finds_some() {
+    use ddi_dma::BindFlags;
+    let space = 0x1000..=0x1_0FFF; // 16 pages
+    let machine = Machine::new(MachineConfig { iommu: Iommu::On { space }, ..MachineConfig::default() });
+    let machine = machine.expect("a sound machine");
+    let bus = Bus::new(machine.pci().clone(), BusConfig { copy_buffer_limit: 4096, ..BusConfig::default() });
+    let attr = DmaAttr { align: 4, sgllen: 64, ..DmaAttr::UNRESTRICTED };
+    for scattered in [4096 * 16, 4096 * 40 + 5] {
+        let buffer = machine.buffer(&BufferSpec::new(scattered)).expect("memory");
+        let mut flight = handle_of(&bus, &attr)
+            .bind(buffer, Direction::FromDevice, BindFlags::PARTIAL | BindFlags::ISOLATE, Wait::Sleep)
+            .expect("bound")
+            .start();
+        let expected = pattern(scattered, 9);
+        while let Some(window) = flight.next_window().expect("a window") {
+            let mut at = window.offset() as usize;
+            for cookie in window.cookies() {
+                let bytes = &expected[at..at + cookie.size as usize];
+                machine.pci().write(cookie.address, bytes).expect("mapped");
+                at += bytes.len();
+            }
+        }
+        let (_, buffer) = flight.complete().unbind();
+        assert!(buffer.to_vec() == expected);
+    }
+    // The last part of a page is copied, and what that takes is not there while sixteen pages are mapped.
+    let buffer = machine.buffer(&BufferSpec::new(4096 * 16 + 5)).expect("memory");
+    let binding = handle_of(&bus, &attr).bind(
+        buffer,
+        Direction::FromDevice,
+        BindFlags::PARTIAL | BindFlags::ISOLATE,
+        Wait::Sleep,
+    );
+    assert!(binding.is_ok_and(|binding| binding.window_count() > 1));
+}
+
+fn handle_of(bus: &Bus, attr: &DmaAttr) -> ddi_dma::DmaHandle<Buffer> {
+    bus.device("odd").alloc_handle(attr, Wait::DontWait).expect("a handle")
 }

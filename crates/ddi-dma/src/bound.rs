@@ -126,14 +126,13 @@ impl<O: DmaObject> Bound<O> {
             self.check_isolation()?;
         }
         if self.translation == Translation::Mapped {
-            self.map(flags, patience)?;
-        }
-        if let Err(error) = self.make_plan(flags, self.budget) {
-            self.unmap();
-            return Err(error);
-        }
-        if self.plan.room() > 0 || self.cache_work != CacheWork::None || self.map.is_some() {
-            self.prepare(flags, patience)?;
+            self.bind_mapped(flags, patience)?;
+        } else {
+            self.make_plan(flags, self.budget)?;
+            if self.plan.room() > 0 || self.cache_work != CacheWork::None {
+                self.take_run(flags, patience)?;
+                self.prepare(flags);
+            }
         }
         self.state = State::Bound;
         self.counters.count_bind();
@@ -181,14 +180,50 @@ impl<O: DmaObject> Bound<O> {
         }
     }
 
-    /// Takes the copy run, and hands the first window to the device.
+    /// Maps and plans the object, and takes the copy run.
+    ///
+    /// Nobody waits for a run while it holds map space: the memory of the run may need some, too.
     #[cold]
     #[inline(never)]
-    fn prepare(&mut self, flags: BindFlags, patience: Patience<'_>) -> Result<(), BindErrorKind> {
-        if let Err(error) = self.take_run(flags, patience) {
+    fn bind_mapped(&mut self, flags: BindFlags, patience: Patience<'_>) -> Result<(), BindErrorKind> {
+        loop {
+            self.map(flags, patience)?;
+            if let Err(error) = self.make_plan(flags, self.budget) {
+                self.unmap();
+                return Err(error);
+            }
+            let taken = match self.map {
+                None => self.take_run(flags, patience),
+                Some(_) => self.take_run(flags, Patience::Wait(Wait::DontWait)),
+            };
+            let error = match taken {
+                Ok(()) => break,
+                Err(error) => error,
+            };
+            let held = self.map.is_some();
             self.unmap();
-            return Err(error);
+            if !held || !matches!(error, BindErrorKind::NoResources(_)) {
+                return Err(error);
+            }
+            self.await_run(patience)?;
         }
+        self.prepare(flags);
+        Ok(())
+    }
+
+    /// Waits for a run like that of the plan, and keeps it for the next round. Who does not wait gets the error.
+    fn await_run(&mut self, patience: Patience<'_>) -> Result<(), BindErrorKind> {
+        let (copy_buffer, attr) = (&self.device.bus.copy_buffer, self.engine.attr());
+        let room = self.plan.room();
+        let run = copy_buffer.take(&self.slot, room, attr, patience, &mut self.copy_ticket)?;
+        copy_buffer.keep(&self.slot, run);
+        Ok(())
+    }
+
+    /// Hands the first window to the device.
+    #[cold]
+    #[inline(never)]
+    fn prepare(&mut self, flags: BindFlags) {
         if self.window_count() > 1 {
             self.counters.count_partial();
         }
@@ -196,7 +231,6 @@ impl<O: DmaObject> Bound<O> {
         self.fill = if promised { Fill::Nothing } else { Fill::Object };
         self.flags = flags;
         self.hand_over(self.fill);
-        Ok(())
     }
 
     /// Takes a copy run for the plan. Where the pool is short and PARTIAL allows it, plans for smaller windows; waits
