@@ -222,3 +222,35 @@ fn a_copy_run_that_needs_map_space_finds_some() {
 fn handle_of(bus: &Bus, attr: &DmaAttr) -> ddi_dma::DmaHandle<Buffer> {
     bus.device("odd").alloc_handle(attr, Wait::DontWait).expect("a handle")
 }
+
+/// Map space holds more than may be copied, and all of it must be: windows are as small as both allow.
+#[test]
+fn windows_fit_map_space_and_copy_buffer() {
+    use ddi_dma::BindFlags;
+    let space = 0x1000..=0x10_0FFF; // 1 MiB
+    let machine = Machine::new(MachineConfig { iommu: Iommu::On { space }, ..MachineConfig::default() });
+    let machine = machine.expect("a sound machine");
+    let limit = 64 << 10;
+    let bus = Bus::new(machine.pci().clone(), BusConfig { copy_buffer_limit: limit, ..BusConfig::default() });
+    let attr = DmaAttr { align: 4, sgllen: 1, granular: 512, ..DmaAttr::UNRESTRICTED };
+    let length = (3 << 20) + 512;
+    for wait in [Wait::DontWait, Wait::Sleep] {
+        let buffer = machine.buffer(&BufferSpec::new(length).offset(1)).expect("memory");
+        let flags = BindFlags::PARTIAL;
+        let binding = handle_of(&bus, &attr).bind(buffer, Direction::FromDevice, flags, wait).expect("bound");
+        let mut flight = binding.start();
+        let expected = pattern(length, 10);
+        while let Some(window) = flight.next_window().expect("a window") {
+            assert!(window.copied_bytes() <= limit);
+            let mut at = window.offset() as usize;
+            for cookie in window.cookies() {
+                let bytes = &expected[at..at + cookie.size as usize];
+                machine.pci().write(cookie.address, bytes).expect("mapped");
+                at += bytes.len();
+            }
+        }
+        let (_, buffer) = flight.complete().unbind();
+        assert!(buffer.to_vec() == expected);
+    }
+    assert_eq!(machine.pci().map_space_used(), 0);
+}

@@ -12,7 +12,7 @@ use crate::handle_limit::HandleLimit;
 use crate::isolate::Isolation;
 use crate::nexus::{Coherence, MapId, NexusMemory};
 use crate::object::{Addresses, BusId, DmaObject, Extent, View};
-use crate::plan::{Budget, Engine, Lists, Plan, Sliding, Window};
+use crate::plan::{Budget, Engine, Lists, Plan, Sliding, TooBig, Window};
 use crate::slide::Slide;
 use crate::stats::Counters;
 use crate::sync::{CacheWork, Fill, wipe};
@@ -186,11 +186,20 @@ impl<O: DmaObject> Bound<O> {
     #[cold]
     #[inline(never)]
     fn bind_mapped(&mut self, flags: BindFlags, patience: Patience<'_>) -> Result<(), BindErrorKind> {
+        let mut most = u64::MAX;
         loop {
-            self.map(flags, patience)?;
+            self.map(flags, patience, most)?;
             if let Err(error) = self.make_plan(flags, self.budget) {
                 self.unmap();
-                return Err(error);
+                // A window of no more bytes than may be copied always goes: all of it copied, if need be.
+                most = match (&error, &self.slide) {
+                    (BindErrorKind::TooBig(TooBig::Copy { .. } | TooBig::Room { .. }), Some(slide)) => {
+                        slide.halved(self.budget.bytes)
+                    }
+                    _ => None,
+                }
+                .ok_or(error)?;
+                continue;
             }
             let taken = match self.map {
                 None => self.take_run(flags, patience),

@@ -17,6 +17,8 @@ use crate::wait::{Patience, Wait};
 #[derive(Debug)]
 pub(crate) struct Slide {
     step: u64,
+    /// No window but the last is smaller.
+    unit: u64,
     length: u64,
     /// The extents of the window that is mapped.
     pub(crate) part: Vec<Extent>,
@@ -30,6 +32,11 @@ impl Slide {
     /// Where a window starts in the object.
     pub(crate) fn start(&self, window: usize) -> u64 {
         self.step * window as u64
+    }
+
+    /// A size for smaller windows, of no more bytes than may be copied; `None` where they cannot be smaller.
+    pub(crate) fn halved(&self, budget: u64) -> Option<u64> {
+        (self.step > self.unit).then(|| (self.step / 2).min(budget).max(self.unit))
     }
 
     fn range(&self, window: usize) -> Range<u64> {
@@ -61,9 +68,15 @@ impl Grain {
 }
 
 impl<O: DmaObject> Bound<O> {
-    /// Maps the object, or its first window where map space does not hold all of it and PARTIAL allows that.
+    /// Maps the object, or its first window where map space does not hold all of it, or it has more than `most` bytes, and
+    /// PARTIAL allows that.
     #[cold]
-    pub(crate) fn map(&mut self, flags: BindFlags, patience: Patience<'_>) -> Result<(), BindErrorKind> {
+    pub(crate) fn map(
+        &mut self,
+        flags: BindFlags,
+        patience: Patience<'_>,
+        most: u64,
+    ) -> Result<(), BindErrorKind> {
         if self.slide.take().is_some() {
             self.plan.clear();
         }
@@ -81,6 +94,10 @@ impl<O: DmaObject> Bound<O> {
         };
         let grain = self.grain(object.view());
         let mut size = length;
+        if most < length && size > grain.unit {
+            size = grain.smaller(size, most.saturating_add(grain.extra), length);
+            self.slide = Some(Slide { step: size, unit: grain.unit, length, part: Vec::new() });
+        }
         loop {
             let smaller = flags.contains(BindFlags::PARTIAL) && size > grain.unit;
             // A task that waits already asks from its place in the queue.
@@ -90,13 +107,13 @@ impl<O: DmaObject> Bound<O> {
                 Ok(()) => return Ok(()),
                 Err(shortage) => shortage,
             };
-            self.slide = None;
             if !smaller {
+                self.slide = None;
                 self.device.bus.ledger.count_shortage(&shortage);
                 return Err(shortage.into());
             }
             size = grain.smaller(size, shortage.largest, length);
-            self.slide = Some(Slide { step: size, length, part: Vec::new() });
+            self.slide = Some(Slide { step: size, unit: grain.unit, length, part: Vec::new() });
         }
     }
 
