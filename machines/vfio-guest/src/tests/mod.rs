@@ -14,6 +14,7 @@ mod runner;
 mod system;
 mod transfer;
 mod uio;
+mod watched;
 
 use std::time::Instant;
 

@@ -1,14 +1,11 @@
 //! A device reaches what it was given, for as long as it was given it, and in the way that was said. Memory shows it: what a
 //! device says of its DMA tells nothing.
 
-use std::fs::{self, File, OpenOptions};
-use std::path::PathBuf;
 use std::thread::sleep;
 
 use ddi_dma::{
     AccessAttr, BindFlags, Cookie, Direction, DmaObject, InFlight, MemoryUse, PrivateMemory, Wait,
 };
-use ddi_dma_vfio::{FileAccess, FileBuffer};
 use edu::BUFFER;
 
 use super::data::filled;
@@ -17,35 +14,7 @@ use super::{AFTERWARDS, Driver, Rig, pattern};
 use crate::failure::Failure;
 use crate::guest::{Guest, Iommu};
 use crate::tests::opened::first_cookie;
-
-const PAGE: u64 = 4096;
-
-/// What memory holds that no device is to change.
-const KEPT: u8 = 0x77;
-
-/// A file whose bytes can be looked at whoever has them mapped.
-struct Watched {
-    path: PathBuf,
-    file: File,
-}
-
-impl Watched {
-    fn new(pages: u64) -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join("edu-watched");
-        fs::write(&path, vec![KEPT; (pages * PAGE) as usize])?;
-        let file = OpenOptions::new().read(true).write(true).open(&path)?;
-        Ok(Watched { path, file })
-    }
-
-    fn object(&self, from: u64, length: u64) -> Result<FileBuffer, Failure> {
-        Ok(FileBuffer::new(&self.file, from, length, FileAccess::ReadWrite)?)
-    }
-
-    /// How many bytes are not what they were.
-    fn changed(&self) -> Result<usize, Failure> {
-        Ok(fs::read(&self.path)?.into_iter().filter(|byte| *byte != KEPT).count())
-    }
-}
+use crate::tests::watched::{KEPT, PAGE, Watched};
 
 /// A rig whose device has a pattern in its buffer, none of whose bytes is [`KEPT`].
 fn loaded(guest: &Guest) -> Result<(Rig, Wild, Driver), Failure> {
@@ -180,7 +149,7 @@ pub fn isolate(guest: &Guest) -> Result<(), Failure> {
             wild.write(page * PAGE + BUFFER, 1)?;
         }
         drop(flight.complete().unbind());
-        let bytes = fs::read(&watched.path)?;
+        let bytes = watched.bytes()?;
         let (inside, outside): (Vec<_>, Vec<_>) =
             (0..).zip(&bytes).partition(|(at, _)| (from..from + length).contains(at));
         let changed = |bytes: &[(u64, &u8)]| bytes.iter().filter(|(_, byte)| **byte != KEPT).count();

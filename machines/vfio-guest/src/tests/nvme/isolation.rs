@@ -1,46 +1,15 @@
 //! The controller reaches what it was given, for as long as it was given it, and in the way that was said. Memory shows it: a
 //! read to an address that is not mapped ends without an error.
 
-use std::fs::{self, File, OpenOptions};
-use std::path::PathBuf;
-
 use ddi_dma::{BindFlags, Cookie, Direction, DmaAttr, InFlight, Wait};
-use ddi_dma_vfio::{FileAccess, FileBuffer};
+use ddi_dma_vfio::FileBuffer;
 use nvme_driver::{Nvme, Request};
 
 use super::wild::Wild;
 use super::{DISK, Rig, filled, let_it_fetch};
 use crate::failure::Failure;
 use crate::guest::Guest;
-
-const PAGE: u64 = 4096;
-
-/// What memory holds that no device is to change.
-const KEPT: u8 = 0x77;
-
-/// A file whose bytes can be looked at whoever has them mapped.
-struct Watched {
-    path: PathBuf,
-    file: File,
-}
-
-impl Watched {
-    fn new(pages: u64) -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join("nvme-watched");
-        fs::write(&path, vec![KEPT; (pages * PAGE) as usize])?;
-        let file = OpenOptions::new().read(true).write(true).open(&path)?;
-        Ok(Watched { path, file })
-    }
-
-    fn object(&self, from: u64, length: u64) -> Result<FileBuffer, Failure> {
-        Ok(FileBuffer::new(&self.file, from, length, FileAccess::ReadWrite)?)
-    }
-
-    /// How many bytes are not what they were.
-    fn changed(&self) -> Result<usize, Failure> {
-        Ok(fs::read(&self.path)?.into_iter().filter(|byte| *byte != KEPT).count())
-    }
-}
+use crate::tests::watched::{KEPT, PAGE, Watched};
 
 /// A rig whose disk starts with 64 KiB of which no byte is [`KEPT`].
 fn loaded(guest: &Guest) -> Result<(Rig, Nvme), Failure> {
@@ -112,7 +81,7 @@ pub fn after_drop(guest: &Guest) -> Result<(), Failure> {
     let Ok(outcome) = token.take() else { return Err(Failure::new("the request is still in flight")) };
     println!("{changed} bytes had arrived: {:?}", outcome.as_ref().map(|(_, report)| report));
     drop(outcome);
-    fs::write(&watched.path, [KEPT; 4 * PAGE as usize])?;
+    watched.restore()?;
     std::thread::sleep(std::time::Duration::from_millis(100));
     ensure!(watched.changed()? == 0, "a controller wrote after its driver was dropped");
     rig.check_empty()
@@ -145,7 +114,7 @@ pub fn isolate(guest: &Guest) -> Result<(), Failure> {
             write_wildly(&rig, &mut nvme, page * PAGE, PAGE)?;
         }
         drop(flight.complete().unbind());
-        let bytes = fs::read(&watched.path)?;
+        let bytes = watched.bytes()?;
         let outside = (0..).zip(&bytes).filter(|(at, _)| !(from..from + length).contains(at));
         let changed = outside.filter(|(_, byte)| **byte != KEPT).count();
         println!("{flags:?}: {changed} bytes outside changed");
