@@ -142,6 +142,12 @@ fn play(bench: &Bench, mut nvme: Nvme, commands: u64, reset_each: u64) {
     bench.model.medium(1, |medium| medium.from(0)[..disk.len()].copy_from_slice(&disk));
     let mut player =
         Player { bench, random, disk, doing: Vec::new(), resets: 0, failed: 0, unsure: Vec::new() };
+    // Some are in flight together, however fast the model's thread is let run.
+    bench.model.mischief(|mischief| mischief.paused = true);
+    while player.doing.len() < 6 {
+        player.begin(&mut nvme);
+    }
+    bench.model.mischief(|mischief| mischief.paused = false);
     while nvme.counts().commands < commands {
         for _ in 0..1 + player.below(8) {
             player.begin(&mut nvme);
@@ -171,8 +177,7 @@ fn play(bench: &Bench, mut nvme: Nvme, commands: u64, reset_each: u64) {
     bench.model.medium(1, |medium| assert!(medium.from(0)[..player.disk.len()] == player.disk));
     let seen = bench.model.seen();
     println!("{counts:?} failed {} {seen:?}", player.failed);
-    // How many meet depends on how fast the model's thread is let run.
-    assert!(seen.overtakings > 0 && seen.most_in_flight > 1 && seen.wraps > 5, "{seen:?}");
+    assert!(seen.overtakings > 0 && seen.most_in_flight > 4 && seen.wraps > 5, "{seen:?}");
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub struct Inner {
 /// How the controller misbehaves.
 #[derive(Debug, Clone, Default)]
 pub struct Mischief {
+    /// Commands are fetched, and executed only when this is over.
+    pub paused: bool,
     /// I/O commands are fetched and never answered, until the next reset.
     pub silent: bool,
     /// I/O commands are never answered, whatever is reset.
@@ -332,7 +334,7 @@ impl Inner {
     /// Executes some command that was fetched, and posts its completion; tells whether there was one.
     fn execute_one(&self, state: &mut State) -> bool {
         let able: Vec<usize> = (0..state.fetched.len()).filter(|at| !state.fetched[*at].never).collect();
-        if able.is_empty() {
+        if able.is_empty() || state.mischief.paused {
             return false;
         }
         let pick = (state.random.next_u64() % able.len() as u64) as usize;
