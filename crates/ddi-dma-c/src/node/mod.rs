@@ -1,0 +1,144 @@
+//! `dev_info_t`: a device with the nexus above it.
+
+mod open;
+mod soft;
+mod statistics;
+
+use std::collections::BTreeMap;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ddi_dma::{Bus, Device};
+
+use crate::device::{Hardware, Opened};
+use crate::misuse::misuse;
+use crate::table::Table;
+use crate::waitfp::Callbacks;
+pub(crate) use soft::{Context, SoftInterrupts, context, enter};
+
+/// What `dev_info_t *` points to in C: nothing. Its value is a handle.
+pub(crate) enum DevInfo {}
+
+/// All devices that are open.
+static NODES: Table<Arc<Node>, 1> = Table::new();
+
+/// The number of the next device.
+static NEXT_INSTANCE: AtomicI32 = AtomicI32::new(0);
+
+/// A device that is open.
+pub(crate) struct Node {
+    /// As it was opened.
+    pub(crate) name: String,
+    /// `ddi_get_instance`: no other device of this process has it.
+    pub(crate) instance: i32,
+    pub(crate) bus: Bus,
+    pub(crate) device: Device,
+    /// What there is beside DMA: registers, interrupts, memory.
+    pub(crate) hardware: Hardware,
+    pub(crate) soft: Arc<SoftInterrupts>,
+    pub(crate) callbacks: Callbacks,
+    /// Integer properties by name.
+    properties: Mutex<BTreeMap<String, i32>>,
+    /// What the property [`ONE_LIST`] says, to be read without the lock.
+    one_list: AtomicBool,
+    /// `ddi_set_driver_private`.
+    driver_private: Mutex<usize>,
+    /// DMA handles and private memory that are allocated.
+    pub(crate) allocated: AtomicUsize,
+}
+
+/// The property that makes a bind without `DDI_DMA_PARTIAL` refuse what takes more than one scatter/gather list.
+pub(crate) const ONE_LIST: &str = "ddi-dma-one-list";
+
+impl Node {
+    fn new(name: &str, opened: Opened, soft: Arc<SoftInterrupts>) -> Self {
+        let Opened { hardware, bus, device, properties } = opened;
+        let node = Node {
+            name: name.to_owned(),
+            instance: NEXT_INSTANCE.fetch_add(1, Ordering::Relaxed),
+            bus,
+            device,
+            hardware,
+            soft,
+            callbacks: Callbacks::default(),
+            properties: Mutex::default(),
+            one_list: AtomicBool::new(false),
+            driver_private: Mutex::default(),
+            allocated: AtomicUsize::new(0),
+        };
+        properties.into_iter().for_each(|(name, value)| node.set_property(name, value));
+        node
+    }
+
+    /// An integer property.
+    pub(crate) fn property(&self, name: &str) -> Option<i32> {
+        self.properties().get(name).copied()
+    }
+
+    /// Sets an integer property.
+    pub(crate) fn set_property(&self, name: String, value: i32) {
+        if name == ONE_LIST {
+            self.one_list.store(value != 0, Ordering::Relaxed);
+        }
+        self.properties().insert(name, value);
+    }
+
+    /// Takes an integer property away; `None` where there is none.
+    pub(crate) fn remove_property(&self, name: &str) -> Option<i32> {
+        if name == ONE_LIST {
+            self.one_list.store(false, Ordering::Relaxed);
+        }
+        self.properties().remove(name)
+    }
+
+    fn properties(&self) -> MutexGuard<'_, BTreeMap<String, i32>> {
+        self.properties.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the driver keeps here, as an address.
+    pub(crate) fn driver_private(&self) -> MutexGuard<'_, usize> {
+        self.driver_private.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether what takes more than one list is refused where windows are not allowed.
+    #[inline]
+    pub(crate) fn one_list(&self) -> bool {
+        self.one_list.load(Ordering::Relaxed)
+    }
+}
+
+/// The device that C means; a mistake ends the process in the name of `function`.
+pub(crate) fn of(dip: *mut DevInfo, function: &str) -> Arc<Node> {
+    match NODES.get(dip.addr() as u64) {
+        Ok(node) => Arc::clone(&node),
+        Err(bad) => misuse!(function, "dip {dip:p}: {bad}: give what ddi_dma_open returned"),
+    }
+}
+
+/// Makes a device known to C; `None` where there are too many.
+fn publish(node: Node) -> Option<*mut DevInfo> {
+    NODES.insert(Arc::new(node)).map(|handle| handle.pointer())
+}
+
+/// Ends a device.
+fn withdraw(dip: *mut DevInfo, function: &str) -> Arc<Node> {
+    match NODES.remove(dip.addr() as u64) {
+        Ok(node) => node,
+        Err(bad) => misuse!(function, "dip {dip:p}: {bad}: give what ddi_dma_open returned"),
+    }
+}
+
+/// An argument of a callback, on its way to another thread: nothing is done with it here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Argument(usize);
+
+impl Argument {
+    pub(crate) fn new(argument: *mut c_void) -> Self {
+        Argument(argument.expose_provenance())
+    }
+
+    pub(crate) fn pointer(self) -> *mut c_void {
+        std::ptr::with_exposed_provenance_mut(self.0)
+    }
+}
