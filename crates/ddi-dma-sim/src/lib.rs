@@ -66,7 +66,9 @@ pub use floppy::{
 };
 pub use isa_dma::DmaChannel;
 pub use machine::{Machine, UnknownDevice};
-pub use memory::{Buffer, BufferSpec, Fragmentation, Hole, Memory, MemoryError, Placement};
+pub use memory::{
+    Buffer, BufferPart, BufferSpec, Fragmentation, Hole, Lent, Memory, MemoryError, Placement, SharedBuffer,
+};
 pub use nexus::{
     BusCounters, BusFault, DeviceAccess, DeviceBus, FaultKind, IsaNexus, PciNexus, SbusNexus, StreamCounters,
 };

@@ -1,5 +1,6 @@
 //! A machine: memory, nexuses and devices, put together.
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use ddi_dma::Nexus;
@@ -9,7 +10,7 @@ use crate::disk::{DEVICES, DeviceSpec, Disk, NexusKind, Stepped};
 use crate::ether::{ETHERS, Ether, EtherSpec};
 use crate::floppy::{Floppies, FloppyController, NoPortsLeft};
 use crate::isa_dma::DmaControllers;
-use crate::memory::{Buffer, BufferSpec, Memory, MemoryError};
+use crate::memory::{Buffer, BufferSpec, Lent, Memory, MemoryError};
 use crate::nexus::{BusCounters, DeviceBus, IsaNexus, PciNexus, SbusNexus, SbusSlot};
 use crate::ports::IsaPorts;
 use crate::sound::SoundCard;
@@ -121,7 +122,7 @@ impl Machine {
     /// ```
     pub fn attach_in_slot(&self, spec: &'static DeviceSpec, slot: u32) -> Result<Arc<Disk>, ConfigError> {
         let (bus, line) =
-            (self.device_bus(spec.nexus, slot), spec.channel.map(|channel| self.dma.line(channel)));
+            (self.device_bus_in_slot(spec.nexus, slot), spec.channel.map(|channel| self.dma.line(channel)));
         Disk::new(spec, bus, line, &self.config.medium).map(Arc::new)
     }
 
@@ -133,7 +134,7 @@ impl Machine {
     /// Makes a further network device of a kind in a slot of one's choice; see
     /// [`attach_in_slot`](Self::attach_in_slot).
     pub fn attach_ether_in_slot(&self, spec: &'static EtherSpec, slot: u32) -> Arc<Ether> {
-        Arc::new(Ether::new(spec, self.device_bus(spec.nexus, slot)))
+        Arc::new(Ether::new(spec, self.device_bus_in_slot(spec.nexus, slot)))
     }
 
     /// Makes a further floppy disk controller with a drive and a disk of its own, on ports of its own and on the same DMA
@@ -158,8 +159,27 @@ impl Machine {
         self.floppies.attach(&self.config, &self.dma, &self.ports)
     }
 
-    /// A bus as the device in a slot sees it.
-    fn device_bus(&self, kind: NexusKind, slot: u32) -> Arc<dyn DeviceBus> {
+    /// A bus as a device on it sees it, which can get it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma_sim::{FaultKind, Machine, MachineConfig, NexusKind};
+    ///
+    /// let machine = Machine::new(MachineConfig::default())?;
+    /// let bus = machine.device_bus(NexusKind::Isa);
+    /// bus.write(0x10_0000, b"as a device does")?;
+    /// let fault = bus.write(0x100_0000, b"above the first 16 MiB").expect_err("ISA has 24 address lines");
+    /// assert_eq!(fault.kind, FaultKind::OutOfReach);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn device_bus(&self, kind: NexusKind) -> Arc<dyn DeviceBus> {
+        self.device_bus_in_slot(kind, self.sbus.master_slot())
+    }
+
+    /// A bus as the device in a slot sees it. Only the slots of the SBus differ: see
+    /// [`SbusConfig::slave_only_slots`](crate::SbusConfig::slave_only_slots).
+    pub fn device_bus_in_slot(&self, kind: NexusKind, slot: u32) -> Arc<dyn DeviceBus> {
         match kind {
             NexusKind::Isa => self.isa.clone(),
             NexusKind::Pci => self.pci.clone(),
@@ -189,6 +209,51 @@ impl Machine {
     /// [`MemoryError`].
     pub fn buffer(&self, spec: &BufferSpec) -> Result<Buffer, MemoryError> {
         Buffer::new(&self.memory, spec)
+    }
+
+    /// Lends memory of the process to the machine, as an object: a static, a stack, what an allocator gave.
+    ///
+    /// It gets frames, scattered as those of a [`Buffer`] and starting at the same offset in a page. Until the object
+    /// is dropped, whatever reads or writes the bytes of these frames for which the object stands, reads or writes the
+    /// process: devices through their nexuses, IOMMUs and caches, and [`Memory::peek`] and [`Memory::poke`]. The other
+    /// bytes of the first and the last frame are the frames' own.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoryError::Lend`] for no bytes, and for more than there can be behind `start`; [`MemoryError::Frames`] where
+    /// frames ran out.
+    ///
+    /// # Safety
+    ///
+    /// Until the object is dropped:
+    /// - the bytes may be read from every thread, and also written unless the object is bound for memory to be read
+    ///   alone, and devices are told nothing else;
+    /// - nobody writes a byte while a device or a binding that is made, synchronised, moved to another window or ended
+    ///   reads or writes it, nor reads it while these write it. The Rust rules for references to the bytes hold for
+    ///   all these accesses, which are made through `start`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::ptr::NonNull;
+    /// use ddi_dma::{BindFlags, BusConfig};
+    /// use ddi_dma_sim::{DiskDriver, Lent, Machine, MachineConfig};
+    ///
+    /// let machine = Machine::new(MachineConfig::default())?;
+    /// let mut driver: DiskDriver<Lent> = DiskDriver::new(&machine, "pci-disk", BusConfig::default())?;
+    /// driver.disk().write_medium(0, b"read into the stack")?;
+    ///
+    /// let mut bytes = [0; 19];
+    /// let start = NonNull::from(&mut bytes).cast();
+    /// // SAFETY: nobody uses `bytes` before the object is dropped.
+    /// let lent = unsafe { machine.lend(start, 19) }?;
+    /// drop(driver.read(0, lent, BindFlags::empty())?);
+    /// assert_eq!(&bytes, b"read into the stack");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub unsafe fn lend(&self, start: NonNull<u8>, length: u64) -> Result<Lent, MemoryError> {
+        // SAFETY: the caller promises the same.
+        unsafe { Lent::new(&self.memory, start, length) }
     }
 
     /// The ISA nexus.

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use ddi_dma::{DmaObject, PageList, View};
 
-use super::frames::Frames;
-use super::mapping::FileRun;
-use super::{Mapping, Memory, MemoryError, RunRequest};
+use super::frame_list::{FrameList, runs_of};
+use super::{Mapping, Memory, MemoryError};
 
 /// Where in physical memory a buffer may lie. Both ends are inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,26 +132,12 @@ pub struct Buffer {
     length: u64,
 }
 
-/// Frames that go back when dropped.
-#[derive(Debug)]
-struct FrameList {
-    memory: Arc<Memory>,
-    pages: Vec<u64>,
-}
-
 impl Buffer {
     /// Allocates frames and maps them.
     pub(crate) fn new(memory: &Arc<Memory>, spec: &BufferSpec) -> Result<Self, MemoryError> {
-        let page_size = memory.page_size();
         let BufferSpec { length, offset, .. } = *spec;
-        let end = offset.checked_add(length).and_then(|end| end.checked_next_multiple_of(page_size));
-        let size = match end {
-            Some(size) if length > 0 && offset < page_size => size,
-            _ => return Err(MemoryError::Shape { length, offset, page_size }),
-        };
-        let mut frames = FrameList { memory: Arc::clone(memory), pages: Vec::new() };
-        frames.fill(spec, size)?;
-        let runs = runs_of(&frames.pages, page_size);
+        let frames = FrameList::new(memory, spec)?;
+        let runs = runs_of(frames.pages(), memory.page_size());
         let mapped = memory.map(&runs);
         let mapping = mapped.map_err(|source| MemoryError::Map { mappings: runs.len(), source })?;
         Ok(Buffer { mapping, frames, offset, length })
@@ -168,9 +154,17 @@ impl Buffer {
         self.offset
     }
 
+    /// Where the CPU finds the first byte. The others follow it, until the buffer is dropped.
+    ///
+    /// Whoever reads or writes through it sees to it that nobody else accesses the same bytes meanwhile: not this
+    /// buffer's other methods, nor a binding that is made, synchronised or ended, nor a device.
+    pub fn as_ptr(&self) -> NonNull<u8> {
+        self.mapping.at(self.offset)
+    }
+
     /// The physical addresses of its pages, in order.
     pub fn pages(&self) -> &[u64] {
-        &self.frames.pages
+        self.frames.pages()
     }
 
     /// Copies bytes from `offset` of the buffer.
@@ -201,6 +195,15 @@ impl Buffer {
         bytes
     }
 
+    /// Shows bytes that are inside the buffer; none where they are not.
+    pub(super) fn view_of(&self, offset: u64, length: u64) -> View<'_> {
+        let page_size = self.frames.page_size();
+        let at = self.offset + offset;
+        let pages = self.frames.pages().get((at / page_size) as usize..);
+        let list = pages.and_then(|pages| PageList::new(pages, page_size, at % page_size, length));
+        list.map_or(View::Extents(&[]), View::Pages)
+    }
+
     /// Where a range of the buffer starts in its mapping.
     fn place(&self, offset: u64, length: usize) -> Result<u64, MemoryError> {
         match offset.checked_add(length as u64) {
@@ -219,9 +222,7 @@ impl Buffer {
 // copies touch the range that they are given, moved by the offset of the first byte.
 unsafe impl DmaObject for Buffer {
     fn view(&self) -> View<'_> {
-        let pages =
-            PageList::new(&self.frames.pages, self.frames.memory.page_size(), self.offset, self.length);
-        pages.map_or(View::Extents(&[]), View::Pages)
+        self.view_of(0, self.length)
     }
 
     unsafe fn copy_out(&self, offset: u64, to: *mut u8, length: u64) {
@@ -233,68 +234,4 @@ unsafe impl DmaObject for Buffer {
         // SAFETY: as in `copy_out`, and the caller promises that nobody else accesses these bytes.
         unsafe { self.mapping.copy_in(self.offset + offset, from, length as usize) }
     }
-}
-
-impl FrameList {
-    /// Takes frames for `size` bytes.
-    fn fill(&mut self, spec: &BufferSpec, size: u64) -> Result<(), MemoryError> {
-        let page_size = self.memory.page_size();
-        let range = spec.placement.range();
-        let memory = Arc::clone(&self.memory);
-        let mut frames = memory.frames();
-        self.pages.reserve_exact((size / page_size).min(1 << 20) as usize);
-        // `free` is what was free before this buffer took its first page.
-        let short = |frames: &Frames, taken: usize| {
-            let free = frames.free_general(&range);
-            let taken = taken as u64 * page_size;
-            MemoryError::Frames {
-                asked: size,
-                placement: spec.placement,
-                free: free.total + taken,
-                largest: free.largest,
-                allowed: frames.allowed().saturating_add(taken),
-            }
-        };
-        if spec.fragmentation == Fragmentation::Contiguous {
-            let request =
-                RunRequest { size, lo: *range.start(), hi: *range.end(), align: page_size, seg: u64::MAX };
-            let start = frames.run(&request).ok_or_else(|| short(&frames, 0))?;
-            self.pages.extend((start..start + size).step_by(page_size as usize));
-            return Ok(());
-        }
-        let mut left = size / page_size;
-        while left > 0 {
-            let most = match spec.fragmentation {
-                Fragmentation::Mixed => (frames.below(16) + 1).min(left),
-                _ => 1,
-            };
-            let avoid = self.pages.last().map(|page| page + page_size);
-            // What was taken so far goes back when the caller drops `self`.
-            let found = frames.scatter(&range, most, avoid);
-            let (start, count) = found.ok_or_else(|| short(&frames, self.pages.len()))?;
-            self.pages.extend((0..count).map(|n| start + n * page_size));
-            left -= count;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for FrameList {
-    fn drop(&mut self) {
-        for run in runs_of(&self.pages, self.memory.page_size()) {
-            self.memory.release(run);
-        }
-    }
-}
-
-/// Merges neighbours.
-fn runs_of(pages: &[u64], page_size: u64) -> Vec<FileRun> {
-    let mut runs: Vec<FileRun> = Vec::with_capacity(pages.len());
-    for page in pages {
-        match runs.last_mut() {
-            Some(run) if run.start + run.size == *page => run.size += page_size,
-            _ => runs.push(FileRun { start: *page, size: page_size }),
-        }
-    }
-    runs
 }

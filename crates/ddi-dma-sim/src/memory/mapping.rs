@@ -31,6 +31,10 @@ pub(crate) struct Mapping {
 // SAFETY: the range belongs to the value, wherever the value is; nothing in it is tied to a thread.
 unsafe impl Send for Mapping {}
 
+// SAFETY: what a shared borrow can do in safe code is to copy bytes out (`read`), and copies do not disturb each other.
+// Whoever copies in by a shared borrow promises that nobody else accesses the bytes (`copy_in`).
+unsafe impl Sync for Mapping {}
+
 impl Mapping {
     /// Maps `runs` side by side. Their starts and sizes are multiples of the host's page size.
     pub(crate) fn new(file: BorrowedFd<'_>, runs: &[FileRun]) -> io::Result<Mapping> {
@@ -65,6 +69,13 @@ impl Mapping {
     /// Where the CPU finds the first byte.
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
+    }
+
+    /// Where the CPU finds a byte; the last byte's successor for what lies behind it.
+    pub(crate) fn at(&self, offset: u64) -> NonNull<u8> {
+        let offset = offset.min(self.length as u64) as usize;
+        // SAFETY: the address is that of a byte of the mapping, or the one behind it.
+        unsafe { self.start.add(offset) }
     }
 
     /// Copies bytes out; `false`, and nothing done, where they are not all inside.

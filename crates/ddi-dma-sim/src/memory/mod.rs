@@ -1,14 +1,17 @@
 //! Physical memory: sparse, in frames, and seen by the CPU through mappings of its own making.
 
 mod buffer;
+mod frame_list;
 mod frames;
+mod lendings;
+mod lent;
 mod mapping;
+mod shared;
 
 use std::fs::File;
 use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FallocateFlags, MemfdFlags};
@@ -17,16 +20,21 @@ use crate::config::{ConfigError, MachineConfig};
 pub use buffer::{Buffer, BufferSpec, Fragmentation, Placement};
 pub(crate) use frames::RunRequest;
 use frames::{Frames, Purpose};
+use lendings::Lendings;
+pub use lent::Lent;
 pub(crate) use mapping::FileRun;
 pub(crate) use mapping::Mapping;
+pub use shared::{BufferPart, SharedBuffer};
 
-/// The physical memory of a machine: one sparse file, at whose offsets the physical addresses lie.
+/// The physical memory of a machine: one sparse file, at whose offsets the physical addresses lie, but for memory of
+/// the process that was lent to it ([`Machine::lend`](crate::Machine::lend)).
 #[derive(Debug)]
 pub struct Memory {
     file: File,
     page_size: u64,
     ranges: Vec<Range<u64>>,
     frames: Mutex<Frames>,
+    lendings: Lendings,
 }
 
 /// An address that no memory answers.
@@ -89,6 +97,16 @@ pub enum MemoryError {
         /// Bytes of the buffer.
         length: u64,
     },
+    /// The memory of the process has no bytes, or more than there can be behind its address.
+    #[error(
+        "{length} bytes at {start:#x} of the process cannot be lent: lend at least one byte, and none behind the end of the address space"
+    )]
+    Lend {
+        /// Address of the first byte.
+        start: usize,
+        /// Bytes.
+        length: u64,
+    },
 }
 
 impl Memory {
@@ -109,7 +127,8 @@ impl Memory {
         let file = create().map_err(|source| ConfigError::Host { what: "machine's memory", source })?;
         let regions = regions(&config.memory, config.dma_pool.next_multiple_of(page_size));
         let frames = Frames::new(page_size, &regions, config.frame_limit.unwrap_or(u64::MAX), config.seed);
-        Ok(Memory { file, page_size, ranges: config.memory.clone(), frames: Mutex::new(frames) })
+        let (ranges, frames) = (config.memory.clone(), Mutex::new(frames));
+        Ok(Memory { file, page_size, ranges, frames, lendings: Lendings::new(page_size) })
     }
 
     /// Bytes of a page.
@@ -141,7 +160,7 @@ impl Memory {
     pub fn peek(&self, address: u64, bytes: &mut [u8]) -> Result<(), Hole> {
         let answered = self.answered(address, bytes.len() as u64);
         let (there, gone) = bytes.split_at_mut(answered as usize);
-        let read = self.file.read_exact_at(there, address);
+        let read = self.lendings.read(&self.file, address, there);
         if gone.is_empty() && read.is_ok() {
             Ok(())
         } else {
@@ -157,7 +176,7 @@ impl Memory {
     pub fn poke(&self, address: u64, bytes: &[u8]) -> Result<(), Hole> {
         let answered = self.answered(address, bytes.len() as u64);
         let (there, gone) = bytes.split_at(answered as usize);
-        let written = self.file.write_all_at(there, address);
+        let written = self.lendings.write(&self.file, address, there);
         if gone.is_empty() && written.is_ok() {
             Ok(())
         } else {
@@ -218,6 +237,11 @@ impl Memory {
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         let punched = rustix::fs::fallocate(&self.file, flags, run.start, run.size);
         debug_assert!(punched.is_ok(), "giving memory back to the host failed: {punched:?}");
+        self.release_blank(run);
+    }
+
+    /// Gives frames back that hold zeros.
+    fn release_blank(&self, run: FileRun) {
         self.frames().release(run.start, run.size / self.page_size);
     }
 
