@@ -21,7 +21,8 @@ pub enum Attempt {
 /// Clones are the same callback: however often it fails, and through whichever clone, it waits once for each resource.
 /// It is called with no lock of the framework held, after any release, on the thread that released: in unbind, in the
 /// drop of a binding or handle, and in a bind that fails after it took something. So a driver does not hold a lock that
-/// its callback takes while it unbinds.
+/// its callback takes while it unbinds, unless its platform calls callbacks elsewhere
+/// ([`Platform::serve`](crate::Platform::serve)).
 ///
 /// # Examples
 ///

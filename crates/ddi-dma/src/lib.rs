@@ -120,7 +120,7 @@ pub use physio::{
 };
 #[cfg(feature = "std")]
 pub use platform::Threads;
-pub use platform::{Platform, Spinning};
+pub use platform::{Platform, Serves, Spinning};
 pub use range::AddressRange;
 pub use space::{AddressSpace, LockError, UmemFlags};
 pub use stats::Stats;

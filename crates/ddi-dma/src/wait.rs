@@ -3,21 +3,24 @@
 //! Rules, for each queue:
 //! 1. A request that fails and waits is queued behind those that wait already; the same callback once, however often
 //!    it fails.
-//! 2. After any release those that may get what they asked for are called or woken, in order, with no lock held.
+//! 2. After any release those that may get what they asked for are called or woken, in order, with no lock held: by whoever
+//!    released, or where the platform says so ([`Platform::serve`]); then tasks and threads may be woken ahead.
 //! 3. One that still does not get it keeps its place. Others may pass it, [`MOST_PASSES`] times at the most; then the
 //!    resource is kept for it.
 //! 4. A wait that was cancelled is neither called nor woken afterwards; cancelling waits for a call that runs.
 
+mod serving;
+
 use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::mem::take;
 use core::task::Waker;
 
-use crate::callback::{Attempt, Callback, Cancels};
+use crate::callback::{Callback, Cancels};
 use crate::error::Shortage;
 use crate::lock::{AtomicUsize, Mutex, Ordering};
 use crate::platform::Platform;
+use serving::Serving;
 
 /// How often one that waits is passed by others before the resource is kept for it.
 pub const MOST_PASSES: u32 = 16;
@@ -128,15 +131,6 @@ struct Inner<S> {
     /// Those who wait for a running callback to end.
     cancelling: Vec<Waker>,
     counts: WaitCounts,
-}
-
-/// Whether somebody calls and wakes those who wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Serving {
-    Nobody,
-    Somebody,
-    /// Somebody, and there was another release meanwhile.
-    Again,
 }
 
 struct Entry {
@@ -284,48 +278,15 @@ impl<S: Supply> Gate<S> {
         self.serve();
     }
 
-    /// Calls or wakes, in order, those who may get what they asked for.
+    /// Has those served who may get what they asked for, where somebody waits.
     pub(crate) fn serve(&self) {
         if !self.is_crowded() {
             return;
         }
-        let mut inner = self.inner.lock();
-        if inner.serving != Serving::Nobody {
-            inner.serving = Serving::Again;
-            return;
+        // Whoever calls holds the gate, so that it is there.
+        if let Some(gate) = self.me.upgrade() {
+            self.platform.serve(gate);
         }
-        let server = Server(self);
-        loop {
-            inner.serving = Serving::Somebody;
-            let mut served = None;
-            while let Some((ticket, turn)) = inner.next_turn(served) {
-                served = Some(ticket);
-                drop(inner);
-                match turn {
-                    Kind::Task(waker) => waker.wake(),
-                    Kind::Callback(callback) => self.run(ticket, callback),
-                }
-                inner = self.inner.lock();
-            }
-            if inner.serving != Serving::Again {
-                break;
-            }
-        }
-        inner.serving = Serving::Nobody;
-        core::mem::forget(server);
-    }
-
-    /// Runs a callback, and settles what it answered.
-    fn run(&self, ticket: Ticket, callback: Callback) {
-        let mut inner = self.inner.lock();
-        if inner.entry(ticket).is_none() {
-            return; // cancelled since it was its turn
-        }
-        inner.running = Some((ticket, callback.clone(), self.platform.current()));
-        inner.counts.callbacks += 1;
-        drop(inner);
-        let mut turn = Turn { gate: self, ticket, callback, attempt: Attempt::Done };
-        turn.attempt = turn.callback.call();
     }
 
     fn enter(&self, inner: &mut Inner<S>, asked: u64, asker: Asker<'_>) {
@@ -363,35 +324,6 @@ impl<S: Supply> Gate<S> {
 
     fn note_length(&self, inner: &Inner<S>) {
         self.waiting.store(inner.queue.len(), Ordering::Release);
-    }
-}
-
-/// A callback that runs. Settled when it ends, in whichever way: one that panics is done.
-struct Turn<'a, S: Supply> {
-    gate: &'a Gate<S>,
-    ticket: Ticket,
-    callback: Callback,
-    attempt: Attempt,
-}
-
-impl<S: Supply> Drop for Turn<'_, S> {
-    fn drop(&mut self) {
-        let mut inner = self.gate.inner.lock();
-        inner.running = None;
-        inner.settle(self.ticket, self.attempt, &self.callback);
-        self.gate.note_length(&inner);
-        let cancelling = take(&mut inner.cancelling);
-        drop(inner);
-        cancelling.into_iter().for_each(Waker::wake);
-    }
-}
-
-/// Who serves a queue. Dropped only where a callback panics: somebody else may serve then.
-struct Server<'a, S: Supply>(&'a Gate<S>);
-
-impl<S: Supply> Drop for Server<'_, S> {
-    fn drop(&mut self) {
-        self.0.inner.lock().serving = Serving::Nobody;
     }
 }
 
@@ -450,34 +382,6 @@ impl<S: Supply> Inner<S> {
     /// Those who came before this place; all, where there is none.
     fn before(&self, place: Option<Ticket>) -> impl Iterator<Item = &Entry> {
         self.queue.iter().take_while(move |entry| place.is_none_or(|place| entry.ticket < place))
-    }
-
-    /// The next one behind `served` that may get what it asked for.
-    fn next_turn(&mut self, served: Option<Ticket>) -> Option<(Ticket, Kind)> {
-        for entry in &mut self.queue {
-            let owed = entry.passed >= MOST_PASSES;
-            if served.is_none_or(|served| entry.ticket > served) && self.supply.promises(entry.asked) {
-                entry.renewal = Renewal::None;
-                let kind = match &entry.kind {
-                    Kind::Callback(callback) => Kind::Callback(callback.clone()),
-                    Kind::Task(waker) => Kind::Task(waker.clone()),
-                };
-                return Some((entry.ticket, kind));
-            }
-            if owed {
-                return None;
-            }
-        }
-        None
-    }
-
-    /// Takes a callback's entry away, unless it waits on.
-    fn settle(&mut self, ticket: Ticket, attempt: Attempt, callback: &Callback) {
-        let ends = |entry: &Entry| {
-            entry.ticket == ticket
-                && (callback.is_cancelled() || (attempt == Attempt::Done && entry.renewal == Renewal::None))
-        };
-        self.queue.retain(|entry| !ends(entry));
     }
 
     fn leave(&mut self, ticket: &mut Option<Ticket>) {

@@ -2,6 +2,8 @@
 //!
 //! A deadlock, which is what a lost wake-up comes to, is found as such.
 
+mod deferring;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ptr::NonNull;
