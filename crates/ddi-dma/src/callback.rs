@@ -50,6 +50,9 @@ struct Shared {
 pub(crate) trait Cancels: Send + Sync {
     /// Takes the callback out, and waits until it does not run any more, unless it is the callback that calls.
     fn cancel(&self, callback: &Callback);
+
+    /// Whether the callback has a place in it.
+    fn holds(&self, callback: &Callback) -> bool;
 }
 
 impl Callback {
@@ -77,6 +80,20 @@ impl Callback {
     /// Whether it was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.shared.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Whether it waits in some queue, or runs because it did. What was true may have changed when this returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma::{Attempt, Callback};
+    ///
+    /// assert!(!Callback::new(|_| Attempt::Done).is_waiting());
+    /// ```
+    pub fn is_waiting(&self) -> bool {
+        let queues: Vec<_> = self.shared.queues.lock().iter().filter_map(Weak::upgrade).collect();
+        queues.iter().any(|queue| queue.holds(self))
     }
 
     pub(crate) fn call(&self) -> Attempt {

@@ -346,6 +346,10 @@ impl<S: Supply> Cancels for Gate<S> {
         // What was kept for it may be had by others now.
         self.serve();
     }
+
+    fn holds(&self, callback: &Callback) -> bool {
+        self.inner.lock().entry_of(callback).is_some()
+    }
 }
 
 impl<S: Supply> Inner<S> {

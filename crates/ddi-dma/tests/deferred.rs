@@ -175,3 +175,33 @@ fn who_sleeps_needs_no_soft_interrupt() {
     machine.soft_interrupt();
     assert_eq!(*log.lock().unwrap(), ["called"]);
 }
+
+#[test]
+fn a_callback_waits_from_its_first_failure_to_the_end_of_its_last_call() {
+    let machine = Arc::new(fixture(2));
+    let (one, two) =
+        (machine.try_bind(1, Wait::DontWait).unwrap(), machine.try_bind(1, Wait::DontWait).unwrap());
+    let log: Arc<Mutex<Vec<bool>>> = Arc::default();
+    let callback = {
+        let (machine, log) = (machine.clone(), log.clone());
+        Callback::new(move |me| {
+            log.lock().unwrap().push(me.is_waiting());
+            let bound = machine.try_bind(2, Wait::Callback(me));
+            if bound.is_ok() { Attempt::Done } else { Attempt::Runout }
+        })
+    };
+    assert!(!callback.is_waiting());
+    assert!(machine.try_bind(1, Wait::Callback(&callback)).is_err());
+    assert!(callback.is_waiting());
+    drop(one);
+    machine.soft_interrupt();
+    assert!(callback.clone().is_waiting(), "it ran out and waits on");
+    drop(two);
+    machine.soft_interrupt();
+    assert!(!callback.is_waiting());
+    assert_eq!(*log.lock().unwrap(), [true, true], "a callback that runs has its place still");
+    let _held = machine.try_bind(2, Wait::DontWait).unwrap();
+    assert!(machine.try_bind(2, Wait::Callback(&callback)).is_err());
+    callback.cancel();
+    assert!(!callback.is_waiting());
+}
