@@ -1,10 +1,13 @@
 //! What a device is beside DMA: registers, interrupts, and the machine around it.
 
+mod window;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ddi_dma::{Bus, BusConfig, Device, Platform};
 use ddi_dma_sim::{Disk, Machine, MachineConfig};
+pub(crate) use window::{RegisterWindow, Width};
 
 /// What stands behind a `dev_info_t`.
 pub(crate) enum Hardware {
