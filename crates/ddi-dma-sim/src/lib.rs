@@ -42,6 +42,7 @@ mod memory;
 mod nexus;
 mod ports;
 mod raw;
+mod register_block;
 mod sound;
 mod user;
 
@@ -74,5 +75,6 @@ pub use nexus::{
 };
 pub use ports::{IsaPorts, PortAccess};
 pub use raw::RawDisk;
+pub use register_block::AccessWidth;
 pub use sound::{Channels, Coding, SOUND_BASE, SOUND_KEPT, SoundCard, SoundFormat, SoundStep, SoundStop};
 pub use user::{Protection, UserSpace};

@@ -1,5 +1,6 @@
 //! Disks: devices that move sectors by bus address, with the registers of the DDI's manual.
 
+mod block;
 mod catalog;
 mod medium;
 mod registers;
@@ -19,6 +20,7 @@ pub use registers::{ErrorCode, Register, csr};
 use crate::config::{ConfigError, MediumConfig};
 use crate::isa_dma::DmaLine;
 use crate::nexus::{BusFault, DeviceBus};
+use crate::register_block::AccessWidth;
 use medium::Medium;
 use registers::Registers;
 use transfer::{Progress, Transfer};
@@ -124,12 +126,76 @@ impl Disk {
 
     /// Writes a register.
     pub fn put(&self, register: Register, value: u64) {
-        let mut state = self.state();
+        self.put_locked(&mut self.state(), register, value);
+    }
+
+    fn put_locked(&self, state: &mut State, register: Register, value: u64) {
         state.registers.put(register, value, &self.spec.engine);
         if register == Register::Csr && value & csr::RESET != 0 {
             state.stalled = None;
             self.line.iter().for_each(DmaLine::withdraw);
         }
+    }
+
+    /// Reads from the register block, as a bus shows the registers: the lowest byte of each first, and the value in
+    /// the order of this machine.
+    ///
+    /// | offset | bits | register |
+    /// |---|---|---|
+    /// | 0x00 | 8 | [`Csr`](Register::Csr) |
+    /// | 0x01 | 8 | [`Error`](Register::Error) |
+    /// | 0x02 | 16 | [`Burst`](Register::Burst) |
+    /// | 0x04 | 16 | [`Entries`](Register::Entries) |
+    /// | 0x08 | 64 | [`Block`](Register::Block) |
+    /// | 0x10 | 64 | [`Residue`](Register::Residue) |
+    /// | 0x20 | 32 | [`Address(0)`](Register::Address) |
+    /// | 0x24 | 32 | [`Size(0)`](Register::Size) |
+    /// | 0x28 | | the next entry, and so on |
+    ///
+    /// An engine of more than 32 bits has entries of two times 64 bits: `Address(0)` at 0x20, `Size(0)` at 0x28,
+    /// `Address(1)` at 0x30. Sizes are in bytes here, unlike those of [`get`](Self::get), and 0 stands for the largest
+    /// number of bytes, 2 to the power of the engine's [`size_bits`](EngineSpec::size_bits).
+    ///
+    /// A register answers accesses of its own width, and one of 64 bits those of 32 to either half of it. What is
+    /// accessed otherwise, misaligned, in another width or where no register of this disk is, reads as all ones, and
+    /// what is written there is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma_sim::AccessWidth::{Bits8, Bits16, Bits32};
+    /// use ddi_dma_sim::{Machine, MachineConfig, Register};
+    ///
+    /// let machine = Machine::new(MachineConfig::default())?;
+    /// let disk = machine.device("isa-sg-disk")?;
+    /// disk.store(0x20, Bits32, 0x10_0000);
+    /// disk.store(0x24, Bits32, 512);
+    /// assert_eq!((disk.get(Register::Address(0)), disk.get(Register::Size(0))), (0x10_0000, 511));
+    /// assert_eq!((disk.load(0x24, Bits32), disk.load(0x24, Bits16)), (512, 0xFFFF));
+    /// assert_eq!(disk.load(0x06, Bits8), 0xFF);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn load(&self, offset: u64, width: AccessWidth) -> u64 {
+        let engine = &self.spec.engine;
+        match block::find(engine, offset, width) {
+            Some((register, part)) => part.of(block::shown(engine, register, self.get(register))),
+            None => width.floating(),
+        }
+    }
+
+    /// Writes to the register block: see [`load`](Self::load). Bits of `value` beyond the width are lost.
+    pub fn store(&self, offset: u64, width: AccessWidth, value: u64) {
+        let engine = &self.spec.engine;
+        let Some((register, part)) = block::find(engine, offset, width) else { return };
+        let mut state = self.state();
+        let whole = block::shown(engine, register, state.registers.get(register, engine));
+        let value = block::held(register, part.within(whole, value));
+        self.put_locked(&mut state, register, value);
+    }
+
+    /// Bytes of the register block.
+    pub fn register_block_size(&self) -> u64 {
+        block::size(&self.spec.engine)
     }
 
     /// Whether the interrupt line is raised.

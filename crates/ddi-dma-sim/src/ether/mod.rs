@@ -1,5 +1,6 @@
 //! Network devices: frames out of memory and into it, by bus address, with an internal loopback for a wire.
 
+mod block;
 mod driver;
 mod registers;
 
@@ -10,6 +11,7 @@ use ddi_dma::{BurstSizes, DmaAttr};
 
 use crate::disk::{NexusKind, SBUS_BURSTS, SBUS_DISK_ATTR, Stepped, holds_burst};
 use crate::nexus::{BusFault, DeviceBus};
+use crate::register_block::AccessWidth;
 pub use driver::{EtherDriver, EtherError, EtherErrorKind};
 pub use registers::{EtherErrorCode, EtherRegister, ether_csr};
 use registers::{Registers, Span};
@@ -85,6 +87,56 @@ impl Ether {
     /// Writes a register.
     pub fn put(&self, register: EtherRegister, value: u64) {
         self.state().registers.put(register, value);
+    }
+
+    /// Reads from the register block, as a bus shows the registers: the lowest byte of each first, and the value in
+    /// the order of this machine.
+    ///
+    /// | offset | bits | register |
+    /// |---|---|---|
+    /// | 0x00 | 16 | [`Csr`](EtherRegister::Csr) |
+    /// | 0x02 | 8 | [`Error`](EtherRegister::Error) |
+    /// | 0x04 | 16 | [`Burst`](EtherRegister::Burst) |
+    /// | 0x08 | 32 | [`TxAddress`](EtherRegister::TxAddress) |
+    /// | 0x0c | 32 | [`TxSize`](EtherRegister::TxSize) |
+    /// | 0x10 | 32 | [`RxAddress`](EtherRegister::RxAddress) |
+    /// | 0x14 | 32 | [`RxSize`](EtherRegister::RxSize) |
+    /// | 0x18 | 32 | [`RxLength`](EtherRegister::RxLength) |
+    ///
+    /// Sizes are in bytes here, unlike those of [`get`](Self::get), and 0 stands for 2^32. A register answers accesses
+    /// of its own width; what is accessed otherwise reads as all ones, and what is written there is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ddi_dma_sim::AccessWidth::{Bits8, Bits32};
+    /// use ddi_dma_sim::{EtherRegister, Machine, MachineConfig};
+    ///
+    /// let machine = Machine::new(MachineConfig::sparc())?;
+    /// let ether = machine.ether("sbus-ether")?;
+    /// ether.store(0x0C, Bits32, 1500);
+    /// assert_eq!(ether.get(EtherRegister::TxSize), 1499);
+    /// assert_eq!((ether.load(0x0C, Bits32), ether.load(0x0C, Bits8)), (1500, 0xFF));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn load(&self, offset: u64, width: AccessWidth) -> u64 {
+        match block::find(offset, width) {
+            Some((register, part)) => part.of(block::shown(register, self.get(register))),
+            None => width.floating(),
+        }
+    }
+
+    /// Writes to the register block: see [`load`](Self::load). Bits of `value` beyond the width are lost.
+    pub fn store(&self, offset: u64, width: AccessWidth, value: u64) {
+        if let Some((register, part)) = block::find(offset, width) {
+            // Registers are reached whole, so nothing of what they hold stays.
+            self.put(register, block::held(register, part.within(0, value)));
+        }
+    }
+
+    /// Bytes of the register block.
+    pub fn register_block_size(&self) -> u64 {
+        block::SIZE
     }
 
     /// Whether the interrupt line is raised.

@@ -34,7 +34,7 @@ impl FrameList {
         Ok(frames)
     }
 
-    /// Gives pages back, by their numbers, into whose frames nobody has written. Numbers that there are not name none.
+    /// Gives pages back, by their numbers, into whose frames nobody has written. Numbers without a page name none.
     pub(super) fn give_back_blank(&mut self, pages: Range<usize>) {
         let end = pages.end.min(self.pages.len());
         let start = pages.start.min(end);
