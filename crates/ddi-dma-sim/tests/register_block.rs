@@ -105,11 +105,13 @@ fn a_store_that_reaches_no_register_is_lost() {
     }
 }
 
+/// What is stored in a size, what the register then holds, and what is loaded.
+type Stored = (u64, u64, u64);
+
 #[test]
 fn sizes_are_bytes_and_nothing_stands_for_the_most() {
     let machine = machine();
-    let cases: [(&str, AccessWidth, u64, &[(u64, u64, u64)]); 4] = [
-        // (stored, held, loaded)
+    let cases: [(&str, AccessWidth, u64, &[Stored]); 4] = [
         (
             "isa-disk",
             Bits32,
