@@ -5,7 +5,11 @@
 //! ([`DEVICES`]) and network devices ([`ETHERS`]) that move bytes only by bus address through their nexus. Behind
 //! [`IsaPorts`] it has two 8237As, and what they move bytes for: a [`FloppyController`] and a [`SoundCard`]. An address
 //! that nothing answers is a [`BusFault`], reported by the device, never a quiet success. All that looks random comes
-//! from one seed.
+//! from one seed. A [`DeviceName`] says a device and its machine in a line: `sim:pci-disk?seed=7`.
+//!
+//! Objects are buffers, parts of buffers that several have ([`SharedBuffer`]), memory of simulated processes
+//! ([`UserSpace`]), files ([`MappedFile`]), and memory of the process that the machine is part of ([`Machine::lend`]).
+//! The registers of a device are reached by name, or as a block of bytes on a bus ([`Disk::load`]).
 //!
 //! # Examples
 //!
@@ -39,7 +43,9 @@ mod frame;
 mod isa_dma;
 mod machine;
 mod memory;
+mod name;
 mod nexus;
+mod number;
 mod ports;
 mod raw;
 mod register_block;
@@ -70,9 +76,11 @@ pub use machine::{Machine, UnknownDevice};
 pub use memory::{
     Buffer, BufferPart, BufferSpec, Fragmentation, Hole, Lent, Memory, MemoryError, Placement, SharedBuffer,
 };
+pub use name::{DeviceName, DeviceOptions, IommuSwitch, Model, NameError, OptionError, OptionKey, Refusal};
 pub use nexus::{
     BusCounters, BusFault, DeviceAccess, DeviceBus, FaultKind, IsaNexus, PciNexus, SbusNexus, StreamCounters,
 };
+pub use number::{NumberError, parse_number};
 pub use ports::{IsaPorts, PortAccess};
 pub use raw::RawDisk;
 pub use register_block::AccessWidth;
