@@ -32,11 +32,14 @@ extern void panic(const char *format, ...) __NORETURN;
 extern void vpanic(const char *format, va_list ap) __NORETURN;
 
 #ifndef __cplusplus
-/* Drivers find these four here. The rest of <stdio.h> stays away: a driver's own function may be called dprintf. */
-extern int sprintf(char *restrict buf, const char *restrict format, ...);
-extern int snprintf(char *restrict buf, size_t size, const char *restrict format, ...);
-extern int vsprintf(char *restrict buf, const char *restrict format, va_list ap);
-extern int vsnprintf(char *restrict buf, size_t size, const char *restrict format, va_list ap);
+/*
+ * Drivers find these four here. The rest of <stdio.h> stays away: a driver's own function may be called dprintf. The
+ * parentheses keep macros of that name out, which the C library has where it checks lengths.
+ */
+extern int(sprintf)(char *__restrict buf, const char *__restrict format, ...);
+extern int(snprintf)(char *__restrict buf, size_t size, const char *__restrict format, ...);
+extern int(vsprintf)(char *__restrict buf, const char *__restrict format, va_list ap);
+extern int(vsnprintf)(char *__restrict buf, size_t size, const char *__restrict format, va_list ap);
 #endif
 
 #ifdef __cplusplus

@@ -17,19 +17,27 @@ extern "C" {
 #endif
 
 #ifndef __cplusplus
-/* POSIX took them out in 2008, and the C library with it where a program asks for that. */
-extern void bcopy(const void *from, void *to, size_t size);
-extern void bzero(void *from, size_t size);
-extern int bcmp(const void *s1, const void *s2, size_t size);
+/*
+ * POSIX took them out in 2008, and the C library with it where a program asks for that. The parentheses keep macros of
+ * that name out.
+ */
+extern void(bcopy)(const void *from, void *to, size_t size);
+extern void(bzero)(void *to, size_t size);
+extern int(bcmp)(const void *s1, const void *s2, size_t size);
 #endif
 
 /*
- * Entry points of a driver that has none: nodev returns ENXIO, nulldev 0. They stand for functions of any arguments,
- * which C23 and C++ cannot say: cast them there.
+ * Entry points of a driver that has none: nodev returns ENXIO, nulldev 0. They stand for functions of any arguments.
+ * C23 has no type for that, so there they convert to any as pointers do; in C++ cast them.
  */
-#if defined(__cplusplus) || (defined(__STDC_VERSION__) && __STDC_VERSION__ > 201710L)
+#if defined(__cplusplus)
 extern int nodev(void);
 extern int nulldev(void);
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ > 201710L
+extern int nodev(void);
+extern int nulldev(void);
+#define nodev ((void *)nodev)
+#define nulldev ((void *)nulldev)
 #else
 extern int nodev();
 extern int nulldev();
