@@ -12,7 +12,11 @@
 //! where the DDI allows it, or valid for what their type says; memory that is bound stays mapped until it is unbound.
 
 mod abi;
+mod access;
+mod codes;
 mod device;
+mod dmae;
+mod io;
 mod last_error;
 mod misuse;
 mod node;
