@@ -170,7 +170,7 @@ run(const char *name, const ddi_dma_attr_t *attr)
     XX_CHECK(counts.transfers == 2 * XX_BUFS && counts.failed == 0);
     XX_CHECK(xx_dev_ops.devo_detach(dip, DDI_DETACH) == DDI_SUCCESS);
     ddi_dma_close(dip);
-    (void) printf("%s: %u bufs in %u requests\n", name, counts.transfers, counts.requests);
+    (void) printf("%s: %u bufs moved\n", name, counts.transfers);
 }
 
 /* The attributes of the disk that a name stands for. */
