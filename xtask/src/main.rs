@@ -2,6 +2,7 @@
 
 mod asan;
 mod bare_metal;
+mod c_library;
 mod counts;
 mod run;
 mod vfio_guest;
@@ -33,6 +34,8 @@ enum Chore {
     BareMetal(bare_metal::Choice),
     /// The tests of `machines/vfio-guest`: real PCI devices over VFIO, in a guest of QEMU with an emulated IOMMU.
     VfioGuest(vfio_guest::Choice),
+    /// The C library, its headers and its pkg-config page, installed below a directory and tried there.
+    CLibrary(c_library::Choice),
     /// Instructions of one bind + unbind under callgrind, against their bounds.
     Counts,
     /// The tests of core and simulated machines under the address sanitizer.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Chore::Bare => bare(),
         Chore::BareMetal(choice) => bare_metal::test(&choice),
         Chore::VfioGuest(choice) => vfio_guest::test(&choice),
+        Chore::CLibrary(choice) => c_library::install(&choice),
         Chore::Counts => counts::check(),
         Chore::Asan => asan::test(),
         Chore::Model => model(),
@@ -69,6 +73,7 @@ fn ci() -> Result<()> {
     bare()?;
     bare_metal::test(&bare_metal::Choice::default())?;
     vfio_guest::test(&vfio_guest::Choice::default())?;
+    c_library::install(&c_library::Choice::default())?;
     counts::check()?;
     asan::test()?;
     model()?;
