@@ -16,14 +16,24 @@ use std::sync::{Mutex, PoisonError};
 const CHUNK: usize = 1 << 10;
 const CHUNKS: usize = 1 << 10;
 
-/// Where the kind of table starts in the lower half of a handle; the index lies below.
-const KIND_SHIFT: u32 = 28;
+/// Where the kind of table starts in the lower half of a handle; the index lies below, and can be no larger than there are
+/// slots.
+const KIND_SHIFT: u32 = (CHUNK * CHUNKS).trailing_zeros();
 
-/// Values of the lock of a slot.
+/// The lock of a slot that nobody has; another value is a [`Hold`].
 const FREE: u32 = 0;
-const HELD: u32 = 1;
-/// Held by a call that may rest for as long as it likes.
-const RESTING: u32 = 2;
+const HELD: u32 = Hold::Shortly as u32;
+const RESTING: u32 = Hold::Resting as u32;
+
+/// For how long somebody has a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Hold {
+    /// For a short time: whoever else asks for it spins.
+    Shortly = 1,
+    /// For as long as it takes: whoever else asks for it is refused.
+    Resting = 2,
+}
 
 /// Values that C holds by handle. `KIND` tells the handles of one table from those of the others.
 pub(crate) struct Table<T: 'static, const KIND: u32> {
@@ -99,30 +109,29 @@ impl<T: Send, const KIND: u32> Table<T, KIND> {
     }
 
     /// The value of a handle, for a short time: whoever else asks for it spins.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, handle: u64) -> Result<Guard<T>, BadHandle> {
-        self.lock(handle, HELD)
+        self.lock(handle, Hold::Shortly)
     }
 
-    /// The value of a handle, for as long as one likes: whoever else asks for it is refused.
-    #[inline]
-    pub(crate) fn get_resting(&self, handle: u64) -> Result<Guard<T>, BadHandle> {
-        self.lock(handle, RESTING)
-    }
-
-    #[inline]
-    fn lock(&self, handle: u64, how: u32) -> Result<Guard<T>, BadHandle> {
+    /// The value of a handle, for as long as `hold` says.
+    #[inline(always)]
+    pub(crate) fn lock(&self, handle: u64, hold: Hold) -> Result<Guard<T>, BadHandle> {
         let low = handle as u32;
-        let Some(slot) = self.slot(low & ((1 << KIND_SHIFT) - 1)).filter(|_| low >> KIND_SHIFT == KIND)
-        else {
+        if low >> KIND_SHIFT != KIND {
             return Err(if handle == 0 { BadHandle::Null } else { BadHandle::Foreign });
-        };
+        }
+        let Some(slot) = self.slot(low & ((1 << KIND_SHIFT) - 1)) else { return Err(BadHandle::Foreign) };
+        let how = hold as u32;
         if slot.lock.compare_exchange(FREE, how, Ordering::Acquire, Ordering::Relaxed).is_err() {
             wait_for(&slot.lock, how)?;
         }
-        let (guard, generation) = (Guard { slot }, slot.generation.load(Ordering::Relaxed));
-        let live = generation == (handle >> 32) as u32 && generation & 1 == 1;
-        if live { Ok(guard) } else { Err(BadHandle::Stale) }
+        let generation = slot.generation.load(Ordering::Relaxed);
+        if generation == (handle >> 32) as u32 && generation & 1 == 1 {
+            return Ok(Guard { slot });
+        }
+        slot.lock.store(FREE, Ordering::Release);
+        Err(BadHandle::Stale)
     }
 
     /// Ends a handle, and gives its value.
@@ -173,7 +182,7 @@ impl<T: Send, const KIND: u32> Table<T, KIND> {
         Some(index)
     }
 
-    #[inline]
+    #[inline(always)]
     fn slot(&self, index: u32) -> Option<&'static Slot<T>> {
         let chunk = self.chunks.get(index as usize / CHUNK)?.load(Ordering::Acquire);
         // SAFETY: null, or a chunk that was leaked (rule 1).
@@ -205,7 +214,13 @@ pub(crate) struct Guard<T: 'static> {
     slot: &'static Slot<T>,
 }
 
+#[cold]
+fn gone() -> ! {
+    unreachable!("a handle whose generation is the slot's has a value (rule 3)")
+}
+
 impl<T> Guard<T> {
+    #[inline(always)]
     fn value(&mut self) -> Option<&mut T> {
         // SAFETY: the guard holds the lock (rule 2), and is borrowed for as long as the value is.
         unsafe { (*self.slot.value.get()).as_mut() }
@@ -220,22 +235,22 @@ impl<T> Guard<T> {
 impl<T> Deref for Guard<T> {
     type Target = T;
 
-    #[inline]
+    #[inline(always)]
     fn deref(&self) -> &T {
         // SAFETY: the guard holds the lock (rule 2).
         match unsafe { &*self.slot.value.get() } {
             Some(value) => value,
-            None => unreachable!("a handle whose generation is the slot's has a value (rule 3)"),
+            None => gone(),
         }
     }
 }
 
 impl<T> DerefMut for Guard<T> {
-    #[inline]
+    #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
         match self.value() {
             Some(value) => value,
-            None => unreachable!("a handle whose generation is the slot's has a value (rule 3)"),
+            None => gone(),
         }
     }
 }
@@ -270,7 +285,7 @@ impl<T> Handle<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadHandle, Table};
+    use super::{BadHandle, Hold, Table};
 
     static TABLE: Table<String, 3> = Table::new();
     static OTHER: Table<String, 4> = Table::new();
@@ -292,7 +307,7 @@ mod tests {
     fn what_is_no_handle_is_refused() {
         let other = OTHER.insert("other".into()).map(|handle| handle.value()).unwrap_or(0);
         assert_eq!(TABLE.get(0).err(), Some(BadHandle::Null));
-        for foreign in [other, 1, 0x7fff_0000_1000, u64::MAX, 3 << 28 | 0xFFF_FFFF] {
+        for foreign in [other, 1, 0x7fff_0000_1000, u64::MAX, 3 << 20 | 0xF_FFFF] {
             assert_eq!(TABLE.get(foreign).err(), Some(BadHandle::Foreign), "{foreign:#x}");
         }
     }
@@ -301,7 +316,7 @@ mod tests {
     fn who_rests_keeps_others_out() {
         static RESTED: Table<u32, 5> = Table::new();
         let handle = RESTED.insert(7).map(|handle| handle.value()).unwrap_or(0);
-        let guard = RESTED.get_resting(handle);
+        let guard = RESTED.lock(handle, Hold::Resting);
         assert!(guard.is_ok());
         assert_eq!(RESTED.get(handle).err(), Some(BadHandle::Resting));
         let mut seen = Vec::new();

@@ -12,9 +12,9 @@ use crate::node::{Argument, Context, Node, context};
 /// A resource callback of a driver: `int (*waitfp)(caddr_t)`.
 pub(crate) type WaitFunction = unsafe extern "C" fn(*mut c_char) -> c_int;
 
-/// The values of `waitfp` that are no functions.
+/// The values of `waitfp` that are no functions: `DDI_DMA_DONTWAIT` and `DDI_DMA_SLEEP`.
 const DONTWAIT: usize = 0;
-const SLEEP: usize = 1;
+pub(crate) const SLEEP: usize = 1;
 
 /// `DDI_DMA_CALLBACK_RUNOUT`: there was still too little. Everything else says that the callback is done.
 const RUNOUT: c_int = 0;
@@ -43,12 +43,15 @@ pub(crate) struct Callbacks {
     known: Mutex<HashMap<(usize, Argument), Callback>>,
 }
 
+/// How many callbacks are known before those that wait nowhere are forgotten.
+const MANY: usize = 256;
+
 /// The callback that a handle waited with last, found again without a lock.
 #[derive(Default)]
 pub(crate) struct LastCallback(Option<(usize, usize, Callback)>);
 
 /// What `waitfp` and `arg` ask for; a mistake ends the process in the name of `function`.
-#[inline]
+#[inline(always)]
 pub(crate) fn waiting(
     node: &Node,
     waitfp: *const c_void,
@@ -63,17 +66,21 @@ pub(crate) fn waiting(
             function,
             "DDI_DMA_SLEEP in interrupt context: a handler or callback cannot sleep; give a function"
         ),
-        entry => {
-            if let Some((known, argument, callback)) = &last.0
-                && (*known, *argument) == (entry, arg.addr())
-            {
-                return Waiting::Callback(callback.clone());
-            }
-            let callback = node.callbacks.find(waitfp, arg);
-            last.0 = Some((entry, arg.addr(), callback.clone()));
-            Waiting::Callback(callback)
-        }
+        _ => Waiting::Callback(callback(node, waitfp, arg, last)),
     }
+}
+
+/// The callback of a function and an argument.
+#[inline(never)]
+fn callback(node: &Node, waitfp: *const c_void, arg: *mut c_char, last: &mut LastCallback) -> Callback {
+    if let Some((function, argument, callback)) = &last.0
+        && (*function, *argument) == (waitfp.addr(), arg.addr())
+    {
+        return callback.clone();
+    }
+    let callback = node.callbacks.find(waitfp, arg);
+    last.0 = Some((waitfp.addr(), arg.addr(), callback.clone()));
+    callback
 }
 
 impl Callbacks {
@@ -82,6 +89,9 @@ impl Callbacks {
     fn find(&self, waitfp: *const c_void, arg: *mut c_char) -> Callback {
         let argument = Argument::new(arg.cast());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MANY {
+            known.retain(|_, callback| callback.is_waiting());
+        }
         let callback = known.entry((waitfp.addr(), argument)).or_insert_with(|| {
             // SAFETY: `waitfp` is neither of the two values that are no functions, so it is one of this type (the
             // contract of 9F, which the prototypes in C check).

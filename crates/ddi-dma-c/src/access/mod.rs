@@ -51,7 +51,9 @@ pub(crate) fn start_of_memory(handle: *mut AccHandleRef, function: &str) -> usiz
     let way = of(handle, function);
     match way.to {
         To::Memory(..) => way.base,
-        To::Registers(..) => misuse!(function, "access handle {handle:p} leads to registers: it is for ddi_regs_map_free"),
+        To::Registers(..) => {
+            misuse!(function, "access handle {handle:p} leads to registers: it is for ddi_regs_map_free")
+        }
     }
 }
 
@@ -159,7 +161,9 @@ impl Open {
     fn load<W: CWord>(&self, address: usize, function: &str) -> W {
         let offset = self.offset(address, size_of::<W>(), function);
         match &self.to {
-            Reach::Memory(access) => access.get(offset).unwrap_or_else(|error| refuse_word(address, error, function)),
+            Reach::Memory(access) => {
+                access.get(offset).unwrap_or_else(|error| refuse_word(address, error, function))
+            }
             Reach::Registers(window, attr) => W::from_u64(window.load(offset, W::WIDTH)).ordered(*attr),
         }
     }

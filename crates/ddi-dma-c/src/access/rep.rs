@@ -19,7 +19,10 @@ impl Advance {
         match flags {
             0 => Advance::Stays,
             1 => Advance::Increments,
-            _ => misuse!(function, "flags {flags:#x} are neither DDI_DEV_NO_AUTOINCR (0) nor DDI_DEV_AUTOINCR (1)"),
+            _ => misuse!(
+                function,
+                "flags {flags:#x} are neither DDI_DEV_NO_AUTOINCR (0) nor DDI_DEV_AUTOINCR (1)"
+            ),
         }
     }
 

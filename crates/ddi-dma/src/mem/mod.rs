@@ -8,6 +8,7 @@ mod ring;
 
 use alloc::sync::Arc;
 use core::fmt;
+use core::ptr::NonNull;
 
 pub use access::{Access, AccessAttr, AccessError, AccessOrder, Endian, Word};
 use block::Block;
@@ -104,6 +105,15 @@ impl PrivateMemory {
     /// Bytes that can be used and are bound: at least what was asked for (`real_length`).
     pub fn real_length(&self) -> u64 {
         self.block.length()
+    }
+
+    /// Where the CPU finds the first byte; the others follow it. Code that is not Rust works with the address: a driver in
+    /// C.
+    ///
+    /// The memory is there until the value, every binding of it and every [`Access`] are gone. Device and CPU share it:
+    /// whoever reads or writes through the address does so by raw, volatile accesses, and makes no reference.
+    pub fn as_ptr(&self) -> NonNull<u8> {
+        self.block.memory().cpu
     }
 
     /// How it is used.
