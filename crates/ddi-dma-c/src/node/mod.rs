@@ -1,10 +1,10 @@
 //! `dev_info_t`: a device with the nexus above it.
 
 mod open;
+mod properties;
 mod soft;
 mod statistics;
 
-use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,7 @@ use crate::device::{Hardware, Opened};
 use crate::misuse::misuse;
 use crate::table::Table;
 use crate::waitfp::Callbacks;
+pub(crate) use properties::{Number, Properties, Wanted};
 pub(crate) use soft::{Context, SoftInterrupts, context, enter};
 
 /// What `dev_info_t *` points to in C: nothing. Its value is a handle.
@@ -38,8 +39,8 @@ pub(crate) struct Node {
     pub(crate) hardware: Hardware,
     pub(crate) soft: Arc<SoftInterrupts>,
     pub(crate) callbacks: Callbacks,
-    /// Integer properties by name.
-    properties: Mutex<BTreeMap<String, i32>>,
+    /// Integer properties.
+    properties: Mutex<Properties>,
     /// What the property [`ONE_LIST`] says, to be read without the lock.
     one_list: AtomicBool,
     /// `ddi_set_driver_private`.
@@ -62,37 +63,30 @@ impl Node {
             hardware,
             soft,
             callbacks: Callbacks::default(),
-            properties: Mutex::default(),
+            properties: Mutex::new(Properties::new(properties)),
             one_list: AtomicBool::new(false),
             driver_private: Mutex::default(),
             allocated: AtomicUsize::new(0),
         };
-        properties.into_iter().for_each(|(name, value)| node.set_property(name, value));
+        node.change_properties(|_| ());
         node
     }
 
     /// An integer property.
-    pub(crate) fn property(&self, name: &str) -> Option<i32> {
-        self.properties().get(name).copied()
+    pub(crate) fn property(&self, wanted: Wanted, name: &str) -> Option<i32> {
+        self.properties().find(wanted, name)
     }
 
-    /// Sets an integer property.
-    pub(crate) fn set_property(&self, name: String, value: i32) {
-        if name == ONE_LIST {
-            self.one_list.store(value != 0, Ordering::Relaxed);
-        }
-        self.properties().insert(name, value);
+    /// Changes the integer properties.
+    pub(crate) fn change_properties<T>(&self, change: impl FnOnce(&mut Properties) -> T) -> T {
+        let mut properties = self.properties();
+        let changed = change(&mut properties);
+        let one_list = properties.find(Wanted::Any, ONE_LIST).unwrap_or(0) != 0;
+        self.one_list.store(one_list, Ordering::Relaxed);
+        changed
     }
 
-    /// Takes an integer property away; `None` where there is none.
-    pub(crate) fn remove_property(&self, name: &str) -> Option<i32> {
-        if name == ONE_LIST {
-            self.one_list.store(false, Ordering::Relaxed);
-        }
-        self.properties().remove(name)
-    }
-
-    fn properties(&self) -> MutexGuard<'_, BTreeMap<String, i32>> {
+    fn properties(&self) -> MutexGuard<'_, Properties> {
         self.properties.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
