@@ -59,7 +59,7 @@
 #define P2NPHASE(x, align) (-(x) & ((align) - 1))
 /* x rounded up: 0x1300. */
 #define P2ROUNDUP(x, align) (-(-(x) & -(align)))
-/* The last address before the next boundary: 0x12ff. */
+/* The boundary behind x: 0x1300. Behind one on a boundary it is the next. */
 #define P2END(x, align) (-(~(x) & -(align)))
 /* x rounded up to a place `phase` beyond a boundary: for phase 0x10, 0x1310. */
 #define P2PHASEUP(x, align, phase) ((phase) - (((phase) - (x)) & -(align)))
