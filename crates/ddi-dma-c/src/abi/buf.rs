@@ -84,6 +84,11 @@ pub(crate) mod b_flags {
     pub(crate) const B_PAGEIO: c_int = 0x0010;
     pub(crate) const B_PHYS: c_int = 0x0020;
     pub(crate) const B_READ: c_int = 0x0040;
+    pub(crate) const B_WANTED: c_int = 0x0080;
+    pub(crate) const B_WRITE: c_int = 0x0100;
     pub(crate) const B_ASYNC: c_int = 0x0400;
+    pub(crate) const B_REMAPPED: c_int = 0x4000;
     pub(crate) const B_SHADOW: c_int = 0x20_0000;
+    pub(crate) const B_FAILFAST: c_int = 0x100_0000;
+    pub(crate) const B_ABRWRITE: c_int = 0x400_0000;
 }
