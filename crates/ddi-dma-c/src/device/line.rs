@@ -3,7 +3,8 @@
 use std::ffi::{c_char, c_uint};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+
+use ddi_dma::{Platform, Threads};
 
 use crate::node::{Argument, Context, enter};
 
@@ -36,8 +37,8 @@ pub(crate) struct Line {
 #[derive(Default)]
 struct State {
     handler: Option<Handler>,
-    /// The thread that the handler runs on.
-    runs_on: Option<ThreadId>,
+    /// The number of the thread that the handler runs on.
+    runs_on: Option<u64>,
     /// Calls in a row that left the line raised.
     ignored: u32,
     gate: Gate,
@@ -102,7 +103,7 @@ impl Line {
     pub(super) fn remove(&self) -> Option<Handler> {
         let mut state = self.state();
         let handler = state.handler.take();
-        let elsewhere = |state: &mut State| state.runs_on.is_some_and(|on| on != thread::current().id());
+        let elsewhere = |state: &mut State| state.runs_on.is_some_and(|on| on != Threads.current());
         drop(self.changed.wait_while(state, elsewhere).unwrap_or_else(PoisonError::into_inner));
         handler
     }
@@ -119,7 +120,7 @@ impl Line {
         let Some(handler) = state.handler.filter(|_| state.gate == Gate::Open) else {
             return Served::Pending;
         };
-        state.runs_on = Some(thread::current().id());
+        state.runs_on = Some(Threads.current());
         self.running.store(true, Ordering::Release);
         drop(state);
         let answer = enter(Context::Interrupt, || {

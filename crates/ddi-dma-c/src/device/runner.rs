@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use ddi_dma::{Platform, Threads};
 use ddi_dma_sim::Stepped;
 
 use super::line::{Answer, Effect, Line, Served};
@@ -26,6 +27,8 @@ struct State {
     seen: u64,
     phase: Phase,
     thread: Server,
+    /// The number of the thread.
+    number: Option<u64>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -105,10 +108,12 @@ impl Runner {
     /// Ends the thread; what the device does stays where it is.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
-        let before = std::mem::replace(&mut self.state().thread, Server::Stopped);
+        let mut state = self.state();
+        let (before, number) = (std::mem::replace(&mut state.thread, Server::Stopped), state.number);
+        drop(state);
         self.changed.notify_all();
         if let Server::Started(thread) = before
-            && thread.thread().id() != thread::current().id()
+            && number != Some(Threads.current())
         {
             // It does not unwind: what it calls are functions of C.
             let _ = thread.join();
@@ -117,6 +122,7 @@ impl Runner {
 
     fn serve(&self) {
         let mut state = self.state();
+        state.number = Some(Threads.current());
         while !self.stopped.load(Ordering::Relaxed) {
             let touches = self.touches();
             if state.seen == touches {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ddi_dma::{Interrupt, TimedOut};
+use ddi_dma::{Interrupt, Platform, Threads, TimedOut};
 use ddi_dma_vfio::EventInterrupt;
 
 use crate::device::line::{Answer, Effect, Line, Served};
@@ -31,6 +31,8 @@ struct State {
     /// How often somebody added a handler.
     added: u64,
     life: Life,
+    /// The number of the thread.
+    number: Option<u64>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +64,13 @@ impl Server {
 
     /// Ends the thread. No handler runs afterwards, but one that calls this.
     pub(super) fn stop(self) {
-        self.shared.state().life = Life::Stopped;
+        let mut state = self.shared.state();
+        state.life = Life::Stopped;
+        let number = state.number;
+        drop(state);
         self.shared.changed.notify_all();
         self.shared.interrupt.raise();
-        if self.thread.thread().id() != thread::current().id() {
+        if number != Some(Threads.current()) {
             // It does not unwind: what it calls are functions of C.
             let _ = self.thread.join();
         }
@@ -74,6 +79,7 @@ impl Server {
 
 impl Shared {
     fn serve(&self) {
+        self.state().number = Some(Threads.current());
         loop {
             let mut added = self.state().added;
             let raised = self.interrupt.wait(REST);
