@@ -6,84 +6,34 @@ use std::sync::Arc;
 use anyhow::Context;
 use comfy_table::{Table, presets};
 use ddi_dma::{DmaAttr, Dmae};
-use ddi_dma_sim::{DEVICES, DeviceSpec, ETHERS, EtherSpec, FLOPPIES, FloppySpec, IsaPorts, NexusKind};
+use ddi_dma_sim::{DeviceName, IsaPorts, Model, NameError};
 use isa_floppy::{Config, Floppy};
 use serde::Serialize;
 
-use crate::cli::{DevicesArgs, Format};
+use crate::cli::{DevicesArgs, Format, NexusChoice};
 use crate::{Outcome, machine};
 
-/// A device of the simulated machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Model {
-    /// Moves sectors.
-    Disk(&'static DeviceSpec),
-    /// Moves frames, out and back in through a loopback.
-    Ether(&'static EtherSpec),
-    /// Moves sectors by the system's DMA engine, to a disk of one size.
-    Floppy(&'static FloppySpec),
-}
-
 /// A device that files are transferred to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// One of the simulated machine.
-    Simulated(Model),
-    /// A real NVMe disk.
+    /// One of a simulated machine, and what its name says of that.
+    Simulated(DeviceName),
+    /// A real NVMe disk, of which something else says where it is.
     Nvme,
+    /// A real NVMe disk that is here.
+    NvmeAt(NexusChoice),
 }
 
 /// The name of real NVMe disks.
 pub(crate) const NVME: &str = "nvme";
 
-impl Model {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Model::Disk(spec) => spec.name,
-            Model::Ether(spec) => spec.name,
-            Model::Floppy(spec) => spec.name,
-        }
+/// What the driver of a device states about its engine.
+pub(crate) fn attr(model: Model) -> DmaAttr {
+    match model {
+        Model::Disk(spec) => spec.attr,
+        Model::Ether(spec) => spec.attr,
+        Model::Floppy(_) => floppy_attr(),
     }
-
-    /// What its driver states about its engine.
-    pub(crate) fn attr(self) -> DmaAttr {
-        match self {
-            Model::Disk(spec) => spec.attr,
-            Model::Ether(spec) => spec.attr,
-            Model::Floppy(_) => floppy_attr(),
-        }
-    }
-
-    /// The bus that it sits on.
-    pub(crate) fn nexus(self) -> NexusKind {
-        match self {
-            Model::Disk(spec) => spec.nexus,
-            Model::Ether(spec) => spec.nexus,
-            Model::Floppy(_) => NexusKind::Isa,
-        }
-    }
-
-    /// Bytes of its medium, where that is not made as large as the file.
-    pub(crate) fn capacity(self) -> Option<u64> {
-        match self {
-            Model::Disk(_) | Model::Ether(_) => None,
-            Model::Floppy(spec) => Some(spec.geometry.size()),
-        }
-    }
-
-    fn description(self) -> &'static str {
-        match self {
-            Model::Disk(spec) => spec.description,
-            Model::Ether(spec) => spec.description,
-            Model::Floppy(spec) => spec.description,
-        }
-    }
-}
-
-/// All devices.
-fn all() -> impl Iterator<Item = Model> {
-    let (disks, ethers) = (DEVICES.iter().map(Model::Disk), ETHERS.iter().map(Model::Ether));
-    disks.chain(ethers).chain(FLOPPIES.iter().map(Model::Floppy))
 }
 
 /// What the engine of an ISA machine says of the channel of floppy drives, as their driver uses it. No machine is needed
@@ -96,13 +46,21 @@ fn floppy_attr() -> DmaAttr {
     }
 }
 
-/// Finds a device by its name, for the command line.
-pub(crate) fn find(name: &str) -> Result<Model, String> {
-    let found = all().find(|device| device.name() == name);
-    found.ok_or_else(|| {
-        let names: Vec<&str> = all().map(Model::name).collect();
-        format!("there is no device `{name}`: there are {}", names.join(", "))
-    })
+/// What the names start with that may say more than a device.
+const SIMULATED: &str = "sim:";
+
+/// Reads the name of a simulated device, alone or with what it says of its machine, for the command line.
+pub(crate) fn find(name: &str) -> Result<DeviceName, String> {
+    if name.starts_with(SIMULATED) {
+        return name.parse().map_err(|error: NameError| error.to_string());
+    }
+    if let Some(model) = Model::find(name) {
+        return Ok(model.into());
+    }
+    if name.contains('?') {
+        return Err(format!("`{name}` says more than a device: write {SIMULATED}{name}"));
+    }
+    Err(NameError::Device { device: name.to_owned() }.to_string())
 }
 
 /// Finds what files are transferred to by its name, for the command line.
@@ -110,8 +68,14 @@ pub(crate) fn find_target(name: &str) -> Result<Target, String> {
     if name == NVME {
         return Ok(Target::Nvme);
     }
-    let model = find(name).map_err(|error| format!("{error}, and {NVME}"))?;
-    Ok(Target::Simulated(model))
+    if name.starts_with("vfio:") || name.starts_with("uio:") {
+        return name.parse().map(Target::NvmeAt);
+    }
+    match find(name) {
+        Ok(device) => Ok(Target::Simulated(device)),
+        Err(error) if name.contains([':', '?']) => Err(error),
+        Err(error) => Err(format!("{error}, and {NVME}")),
+    }
 }
 
 /// Lists those of the simulated machine, and the PCI devices of this one.
@@ -120,7 +84,8 @@ pub(crate) fn run(args: &DevicesArgs) -> anyhow::Result<Outcome> {
     let mut output = io::stdout().lock();
     match (args.format(), &args.addresses[..]) {
         (Format::Json, addresses) => {
-            let simulated = if addresses.is_empty() { all().map(Row::from).collect() } else { Vec::new() };
+            let simulated =
+                if addresses.is_empty() { Model::all().map(Row::from).collect() } else { Vec::new() };
             let rows = Rows { simulated, pci: real.iter().map(machine::devices::Row::from).collect() };
             serde_json::to_writer_pretty(&mut output, &rows)
                 .map_err(io::Error::from)
@@ -167,7 +132,7 @@ struct Row {
 
 impl From<Model> for Row {
     fn from(model: Model) -> Self {
-        let attr = model.attr();
+        let attr = attr(model);
         let limit = |value: u64| (value != u64::MAX).then_some(value);
         Row {
             name: model.name(),
@@ -197,8 +162,8 @@ fn table() -> String {
         "granular",
         "",
     ]);
-    for device in all() {
-        let attr = device.attr();
+    for device in Model::all() {
+        let attr = attr(device);
         table.add_row([
             device.name().to_owned(),
             format!("{:#x}..={:#x}", attr.addr_lo, attr.addr_hi),

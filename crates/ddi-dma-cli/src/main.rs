@@ -8,6 +8,7 @@ mod devices;
 mod jsonl;
 mod layout;
 mod machine;
+mod naming;
 mod number;
 mod placing;
 mod reasons;
@@ -19,8 +20,6 @@ mod vacancy;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// How a command ended that could do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -31,7 +30,7 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
-    let outcome = match cli::Cli::parse().command {
+    let outcome = match cli::parse() {
         cli::Command::Plan(args) => match &args.jsonl {
             Some(source) => jsonl::run(source),
             None => table::run(&args),

@@ -165,9 +165,14 @@ fn options_that_do_not_go_together() {
             ("transfer f --device isa-disk --offset 4096", 1, &["--offset 4096", "below 4096"]),
             ("transfer f --device sbus-ether --offset 8192", 1, &["--offset 8192", "below 8192"]),
             (
-                "transfer f --device isa-disk --memory 1000 --parallel 9",
+                "transfer f --device isa-disk --memory 9000 --parallel 9",
                 1,
-                &["--memory 1000", "give more", "--parallel"],
+                &["8192 bytes of memory", "give more", "--memory", "--parallel"],
+            ),
+            (
+                "transfer f --device isa-disk --memory 8191",
+                1,
+                &["--memory 8191", "two pages", "at least 8192"],
             ),
             (
                 "transfer f --device isa-disk --memory 0xffffffffffffffff",
@@ -177,7 +182,7 @@ fn options_that_do_not_go_together() {
             (
                 "transfer f --device isa-disk --copy-buffer 0xffffffffffffffff",
                 1,
-                &["--copy-buffer 18446744073709551615", "give less"],
+                &["--copy-buffer 18446744073709551615", "give at most"],
             ),
             ("transfer f --device isa-disk --copy-buffer 0", 1, &["isa-disk", "holds 0", "--copy-buffer"]),
             (
@@ -236,6 +241,7 @@ fn what_a_floppy_disk_does_not_have() {
                 1,
                 &["floppy", "holds 512", "PARTIAL"],
             ),
+            ("transfer f --device sim:floppy?slot=1", 2, &["slot=1", "the ISA bus", "leave it out"]),
             ("transfer f --device floppy0", 2, &["--device <DEVICE>", "`floppy0`", "floppy"]),
             ("transfer f --device floppy --parallel 257", 2, &["--parallel", "257 is not in 1..=256"]),
         ],

@@ -164,7 +164,7 @@ fn each_mistake_is_told() {
             "there is no device `tape`: there are isa-disk, isa-sg-disk, pci-disk, latch-disk, pci64-disk",
         ),
         (&["--device", "isa-disk", "--offset", "4096"], 1, "--offset 4096 is not inside the first page"),
-        (&["--device", "isa-disk", "--memory", "0"], 1, "--memory 0 has no room"),
+        (&["--device", "isa-disk", "--memory", "0"], 1, "--memory 0: this is less than two pages"),
         (&["--device", "isa-disk", "--object", "511"], 1, "--object 511 is less than a sector"),
         (
             &["--device", "isa-disk", "--flags", "consistent,streaming"],

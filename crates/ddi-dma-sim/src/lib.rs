@@ -76,7 +76,9 @@ pub use machine::{Machine, UnknownDevice};
 pub use memory::{
     Buffer, BufferPart, BufferSpec, Fragmentation, Hole, Lent, Memory, MemoryError, Placement, SharedBuffer,
 };
-pub use name::{DeviceName, DeviceOptions, IommuSwitch, Model, NameError, OptionError, OptionKey, Refusal};
+pub use name::{
+    Contradiction, DeviceName, DeviceOptions, IommuSwitch, Model, NameError, OptionError, OptionKey, Refusal,
+};
 pub use nexus::{
     BusCounters, BusFault, DeviceAccess, DeviceBus, FaultKind, IsaNexus, PciNexus, SbusNexus, StreamCounters,
 };

@@ -40,6 +40,7 @@ fn every_device_has_a_name() {
         assert_eq!((name.model(), name.to_string()), (model, text));
         assert_eq!(name.options(), &DeviceOptions::default());
         assert_eq!(DeviceName::new(model, DeviceOptions::default()), Ok(name.clone()));
+        assert_eq!(DeviceName::from(model), name);
         assert_eq!((name.bus_config(), name.lists(), name.slot()), (BusConfig::default(), Lists::Many, None));
         let page_size = if model.nexus() == NexusKind::Sbus { PageSize::Kib8 } else { PageSize::Kib4 };
         let config = MachineConfig {
@@ -345,6 +346,28 @@ fn any_name() -> impl Strategy<Value = DeviceName> {
         any_options(model.nexus())
             .prop_map(move |options| DeviceName::new(model, options).expect("good options"))
     })
+}
+
+#[test]
+fn what_is_said_twice_is_said_once_or_contradicts() {
+    let all = name(
+        "sim:sbus-disk?seed=1&page_size=4096&memory=1M&frame_limit=1M&dma_pool=8K&copy_buffer=1&handle_limit=2&\
+                    one_list=on&iommu=on&dvma=1M&streaming_cache=off&physical=refused&slave_only_slots=1,2&slot=4",
+    );
+    let other = name(
+        "sim:sbus-disk?seed=2&page_size=8192&memory=2M&frame_limit=2M&dma_pool=4K&copy_buffer=2&handle_limit=3&\
+                      one_list=off&dvma=2M&streaming_cache=on&physical=honoured&slave_only_slots=2,1&slot=5",
+    );
+    let (all, other, none) = (all.options(), other.options(), DeviceOptions::default());
+    assert_eq!(none.clone().join(all.clone()), Ok(all.clone()));
+    assert_eq!(all.clone().join(none.clone()), Ok(all.clone()));
+    assert_eq!(all.clone().join(all.clone()), Ok(all.clone()));
+    assert_eq!(none.clone().join(none), Ok(DeviceOptions::default()));
+    let error = all.clone().join(other.clone()).expect_err("two seeds");
+    assert_eq!((error.key, &*error.first, &*error.second), (OptionKey::Seed, "1", "2"));
+    let seedless = DeviceOptions { seed: None, page_size: None, memory: None, ..other.clone() };
+    let error = all.clone().join(seedless).expect_err("two limits");
+    assert_eq!(error.to_string(), "frame_limit is given as 1048576 and as 2097152: leave one out");
 }
 
 proptest! {

@@ -8,14 +8,14 @@ mod real;
 mod source;
 mod transfer;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use check::CheckArgs;
 pub(crate) use machine::{DevicesArgs, DoctorArgs};
-pub(crate) use object::{Flag, PageSize, bind_flags};
-pub(crate) use plan::{LayoutChoice, PlanArgs};
+pub(crate) use object::{Flag, bind_flags};
+pub(crate) use plan::{LayoutChoice, PlanArgs, PlanMachine};
 pub(crate) use real::NexusChoice;
-pub(crate) use transfer::{BufferLayout, IommuState, TransferArgs, WaitWay};
+pub(crate) use transfer::{BufferLayout, TransferArgs, WaitWay};
 
 /// DMA as the Solaris DDI means it: what becomes of memory that an engine is given, and why.
 ///
@@ -39,6 +39,19 @@ pub(crate) enum Command {
     Check(CheckArgs),
     Devices(DevicesArgs),
     Doctor(DoctorArgs),
+}
+
+/// Reads the command line; ends the program where it makes no sense, or asks for help.
+pub(crate) fn parse() -> Command {
+    let matches = Cli::command().get_matches();
+    let parsed = Cli::from_arg_matches(&matches).and_then(|cli| {
+        let of_transfer = matches.subcommand_matches("transfer");
+        if let (Command::Transfer(args), Some(matches)) = (&cli.command, of_transfer) {
+            real::check(args, matches)?;
+        }
+        Ok(cli.command)
+    });
+    parsed.unwrap_or_else(|error| error.exit())
 }
 
 /// How a result is printed.

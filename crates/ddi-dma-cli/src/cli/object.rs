@@ -12,12 +12,11 @@ pub(crate) enum PageSize {
     Kib8,
 }
 
-impl PageSize {
-    /// Bytes.
-    pub(crate) fn bytes(self) -> u64 {
-        match self {
-            PageSize::Kib4 => 4096,
-            PageSize::Kib8 => 8192,
+impl From<PageSize> for ddi_dma_sim::PageSize {
+    fn from(size: PageSize) -> Self {
+        match size {
+            PageSize::Kib4 => ddi_dma_sim::PageSize::Kib4,
+            PageSize::Kib8 => ddi_dma_sim::PageSize::Kib8,
         }
     }
 }

@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::Args;
 use ddi_dma::DmaAttr;
+use ddi_dma_sim::DeviceName;
 
 use crate::attr_file::{AttrFile, MEMBERS};
-use crate::devices::{self, Model};
+use crate::devices;
 
 /// Where attributes come from.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Source {
-    /// A device by its name: see `ddi-dma devices`
+    /// A device by its name: see `ddi-dma devices`; or sim:DEVICE?KEY=VALUE, as `ddi-dma transfer --help` tells
     #[arg(long, value_name = "DEVICE", value_parser = devices::find)]
-    pub(crate) device: Option<Model>,
+    pub(crate) device: Option<DeviceName>,
 
     /// Attributes from a TOML file: see `ddi-dma check --help`
     #[arg(long, value_name = "FILE")]
@@ -26,9 +27,9 @@ pub(crate) struct Source {
 #[derive(Debug, Args)]
 #[group(required = false, multiple = false)]
 pub(crate) struct OptionalSource {
-    /// A device by its name: see `ddi-dma devices`
+    /// A device by its name: see `ddi-dma devices`; or sim:DEVICE?KEY=VALUE, as `ddi-dma transfer --help` tells
     #[arg(long, value_name = "DEVICE", value_parser = devices::find)]
-    pub(crate) device: Option<Model>,
+    pub(crate) device: Option<DeviceName>,
 
     /// Attributes from a TOML file: see `ddi-dma check --help`
     #[arg(long, value_name = "FILE")]
@@ -39,9 +40,11 @@ impl Source {
     /// The attributes, as a file has them.
     pub(crate) fn file(&self) -> anyhow::Result<AttrFile> {
         match (&self.device, &self.attr) {
-            (Some(device), _) => {
-                Ok(AttrFile { attr: device.attr(), given: MEMBERS.to_vec(), unfit: Vec::new() })
-            }
+            (Some(device), _) => Ok(AttrFile {
+                attr: devices::attr(device.model()),
+                given: MEMBERS.to_vec(),
+                unfit: Vec::new(),
+            }),
             (None, Some(path)) => AttrFile::read(path),
             (None, None) => Err(anyhow!("no attributes: name a device with --device or a file with --attr")),
         }
@@ -52,7 +55,7 @@ impl OptionalSource {
     /// The attributes and a name for them.
     pub(crate) fn attributes(&self) -> anyhow::Result<(String, DmaAttr)> {
         match (&self.device, &self.attr) {
-            (Some(device), _) => Ok((device.name().to_owned(), device.attr())),
+            (Some(device), _) => Ok((device.model().name().to_owned(), devices::attr(device.model()))),
             (None, Some(path)) => {
                 let name = path.display().to_string();
                 let attr = AttrFile::read(path)?.usable().map_err(|error| anyhow!("{name}: {error}"))?;

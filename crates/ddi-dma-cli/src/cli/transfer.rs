@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use ddi_dma_sim::{DeviceOptions, IommuSwitch};
 
 use super::Format;
 use super::object::{Flag, PageSize};
 use super::real::RealArgs;
 use crate::devices::{self, Target};
-use crate::number;
+use crate::{naming, number};
 
 /// Write files to disks and read them back, by DMA, and say what that took; most disks are simulated
 ///
@@ -32,7 +33,8 @@ pub(crate) struct TransferArgs {
     pub(crate) files: Vec<PathBuf>,
 
     /// The device: isa-disk, isa-sg-disk, pci-disk, latch-disk, pci64-disk, sbus-disk, isa-master, sbus-ether or floppy,
-    /// which are simulated, or nvme, which is not
+    /// which are simulated, or nvme, which is not; or its name as programs in C open it, which is sim:DEVICE,
+    /// sim:DEVICE?KEY=VALUE&KEY=VALUE, or vfio:ADDRESS for nvme with --nexus vfio:ADDRESS
     #[arg(long, value_name = "DEVICE", value_parser = devices::find_target, required_unless_present = "list_devices")]
     pub(crate) device: Option<Target>,
 
@@ -48,17 +50,17 @@ pub(crate) struct TransferArgs {
     #[arg(long, value_name = "WAY")]
     pub(crate) wait: Option<WaitWay>,
 
-    /// Memory of the machine: below 16 MiB first, half of the rest above 4 GiB
-    #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "6G")]
-    pub(crate) memory: u64,
+    /// Memory of the machine: below 16 MiB first, half of the rest above 4 GiB [default: 6G]
+    #[arg(long, value_name = "BYTES", value_parser = number::parse)]
+    pub(crate) memory: Option<u64>,
 
-    /// Another seed scatters the pages otherwise; the same one does all the same, but where streams race
-    #[arg(long, value_name = "NUMBER", value_parser = number::parse, default_value = "1")]
-    pub(crate) seed: u64,
+    /// Another seed scatters the pages otherwise; the same one does all the same, but where streams race [default: 1]
+    #[arg(long, value_name = "NUMBER", value_parser = number::parse)]
+    pub(crate) seed: Option<u64>,
 
-    /// Memory that stands in for what the engine does not reach
-    #[arg(long, value_name = "BYTES", value_parser = number::parse, default_value = "1052672")]
-    pub(crate) copy_buffer: u64,
+    /// Memory that stands in for what the engine does not reach [default: 1052672]
+    #[arg(long, value_name = "BYTES", value_parser = number::parse)]
+    pub(crate) copy_buffer: Option<u64>,
 
     /// I/O addresses of the bus' IOMMU: SBus, or PCI with --iommu on [default: 16M on SBus, 2^48 on PCI]
     #[arg(long, value_name = "BYTES", value_parser = number::parse)]
@@ -114,15 +116,22 @@ Examples:
       frames out and back, one page of I/O addresses for both
   ddi-dma transfer notes.txt --device floppy --parallel 4
       four controllers and one DMA channel, for which streams wait
+  ddi-dma transfer notes.txt --device 'sim:pci-disk?seed=7&copy_buffer=4096'
+      the same as --device pci-disk --seed 7 --copy-buffer 4096
   ddi-dma transfer notes.txt --device nvme --nexus vfio:0000:00:03.0 --lba 2048
       tells which disk that is and which blocks the file would overwrite, and writes nothing
-  ddi-dma transfer notes.txt --device nvme --nexus vfio:0000:00:03.0 --lba 2048 --overwrite
+  ddi-dma transfer notes.txt --device vfio:0000:00:03.0 --lba 2048 --overwrite
       writes a real disk, and reads back what it wrote
   ddi-dma transfer notes.txt --device nvme --nexus uio:0000:00:03.0 --no-iommu --lba 2048 --overwrite
       the same as root where there is no IOMMU: what the device does to other memory nobody keeps it from
   ddi-dma transfer notes.txt --device latch-disk --layout contiguous --memory 64M --seed 7
   ddi-dma transfer notes.txt --device isa-disk --flags one-list
       an error, where an object takes more than one list
+
+The keys of a name are seed, page_size, memory, copy_buffer, iommu and dvma, which say what the options say; one_list
+(on: as --flags one-list), frame_limit (bytes of memory in use at once), dma_pool (bytes below 16 MiB for copy buffers),
+handle_limit; and on the SBus streaming_cache (on, off), physical (honoured, refused), slave_only_slots (as 1,3) and slot.
+Numbers are decimal or 0x, with K, M, G or T behind them.
 
 The JSON object has verified, device, bytes, windows, lists, cookies, copied_bytes (both ways together), seconds,
 write and read (each way by itself), sha256 (of one stream), streams (file, verified, bytes, sha256, figures and error
@@ -135,6 +144,20 @@ copied_bytes), interrupts, sha256, and difference and error where there were som
 Exit status: 0 only where what came back is what was sent, in all streams.";
 
 impl TransferArgs {
+    /// What the options say of a simulated machine.
+    pub(crate) fn options(&self) -> DeviceOptions {
+        DeviceOptions {
+            seed: self.seed,
+            page_size: self.page_size.map(PageSize::into),
+            memory: self.memory,
+            copy_buffer: self.copy_buffer,
+            one_list: naming::one_list(&self.flags),
+            iommu: self.iommu.map(IommuState::into),
+            dvma: self.dvma,
+            ..DeviceOptions::default()
+        }
+    }
+
     /// How the outcome is printed.
     pub(crate) fn format(&self) -> Format {
         if self.json { Format::Json } else { Format::Text }
@@ -168,6 +191,15 @@ pub(crate) enum BufferLayout {
 pub(crate) enum IommuState {
     On,
     Off,
+}
+
+impl From<IommuState> for IommuSwitch {
+    fn from(state: IommuState) -> Self {
+        match state {
+            IommuState::On => IommuSwitch::On,
+            IommuState::Off => IommuSwitch::Off,
+        }
+    }
 }
 
 /// Most streams at once.

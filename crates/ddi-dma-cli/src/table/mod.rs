@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::check;
-use crate::cli::{self, Format, LayoutChoice, PlanArgs};
+use crate::cli::{Format, LayoutChoice, PlanArgs, PlanMachine};
 use crate::layout::{self, Ground};
 use crate::number::grouped;
 use crate::placing::{Terms, plan_placed};
@@ -55,15 +55,16 @@ struct Refused<'a> {
 /// Plans one object and shows the plan.
 pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
     let (device, attr) = args.source.attributes()?;
-    let terms = terms(args)?;
-    let object = object(args)?;
+    let (machine, flags) = args.machine()?;
+    let terms = terms(machine, flags)?;
+    let object = object(args, machine)?;
     let length = object.iter().map(|extent| extent.size).sum();
     let view = View::Extents(&object);
     let mut plan = Plan::new();
     let mut output = io::BufWriter::new(io::stdout().lock());
     let planned = match Engine::new(&attr) {
         Err(error) => Err((BindResult::BadAttr, check::explain(&error))),
-        Ok(engine) => plan_placed(&mut plan, view, &engine, terms, || vacancy(&attr, &object, args))
+        Ok(engine) => plan_placed(&mut plan, view, &engine, terms, || vacancy(&attr, &object, machine))
             .map(|result| (engine, result))
             .map_err(|refusal| (refusal.result(), refusal.to_string())),
     };
@@ -106,24 +107,23 @@ pub(crate) fn run(args: &PlanArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Good)
 }
 
-fn terms(args: &PlanArgs) -> anyhow::Result<Terms> {
-    let flags = cli::bind_flags(&args.flags);
+fn terms(machine: PlanMachine, flags: BindFlags) -> anyhow::Result<Terms> {
     if flags.contains(BindFlags::CONSISTENT | BindFlags::STREAMING) {
         bail!("--flags: {}", ddi_dma::BindErrorKind::Flags);
     }
     let partial = flags.contains(BindFlags::PARTIAL);
     let one_list = flags.contains(BindFlags::ONE_LIST);
     Ok(Terms {
-        copy_buffer: args.copy_buffer,
+        copy_buffer: machine.copy_buffer,
         sliding: if partial { Sliding::Yes } else { Sliding::No },
         lists: if one_list { Lists::One } else { Lists::Many },
     })
 }
 
 /// Lays the object out.
-fn object(args: &PlanArgs) -> anyhow::Result<Vec<Extent>> {
-    let page_size = args.page_size.bytes();
-    let ground = Ground { memory: args.memory, page_size, seed: args.seed };
+fn object(args: &PlanArgs, machine: PlanMachine) -> anyhow::Result<Vec<Extent>> {
+    let PlanMachine { memory, seed, page_size, .. } = machine;
+    let ground = Ground { memory, page_size, seed };
     let length = || args.length.context("how long is the object? Give --length");
     if args.address.is_some() && args.layout != LayoutChoice::Contiguous {
         bail!("--address says where a contiguous object lies: add --layout contiguous");
@@ -155,10 +155,10 @@ fn object(args: &PlanArgs) -> anyhow::Result<Vec<Extent>> {
 }
 
 /// Where the copy run may stand: in memory that the engine reaches, or anywhere in reach where no memory is.
-fn vacancy(attr: &DmaAttr, object: &[Extent], args: &PlanArgs) -> Vacancy {
-    let in_memory = args.memory.checked_sub(1).filter(|last| *last >= attr.addr_lo);
+fn vacancy(attr: &DmaAttr, object: &[Extent], machine: PlanMachine) -> Vacancy {
+    let in_memory = machine.memory.checked_sub(1).filter(|last| *last >= attr.addr_lo);
     let reach = DmaAttr { addr_hi: in_memory.map_or(attr.addr_hi, |last| last.min(attr.addr_hi)), ..*attr };
-    let page_mask = args.page_size.bytes() - 1;
+    let page_mask = machine.page_size - 1;
     let pages = |extent: &Extent| {
         let last = extent.address.saturating_add(extent.size.saturating_sub(1));
         (extent.address & !page_mask, last | page_mask)

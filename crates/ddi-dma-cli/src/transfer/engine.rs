@@ -7,12 +7,11 @@ use ddi_dma::dmae::ChannelError;
 use ddi_dma::plan::TooBig;
 use ddi_dma::{BindErrorKind, BindFlags, Bus, Direction, Dmae, Resource, Wait};
 use ddi_dma_sim::{
-    AttachError, Buffer, DiskDriver, EtherDriver, EtherErrorKind, Explain, Interrupt, Machine, Report,
+    AttachError, Buffer, DiskDriver, EtherDriver, EtherErrorKind, Explain, Interrupt, Machine, Model, Report,
     SECTOR, Stepped, TransferError, TransferErrorKind,
 };
 
 use super::floppy::FloppyEngine;
-use crate::devices::Model;
 
 /// One object on its way.
 #[derive(Debug)]
@@ -45,6 +44,16 @@ pub(super) enum Cause {
 /// What an object took.
 pub(super) type Done = (Buffer, Report);
 
+/// Where devices are attached: on a bus and with a DMA engine that they share with others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) bus: &'a Bus,
+    pub(super) dmae: &'a Dmae,
+    /// The slot of the SBus, where it is not the first that gets the bus.
+    pub(super) slot: Option<u32>,
+}
+
 /// A driver that is attached to a device of its own.
 #[derive(Debug)]
 pub(super) enum Engine {
@@ -61,24 +70,27 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    /// Attaches a driver to a further device of a model, on a bus and with a DMA engine that it shares with others.
-    pub(super) fn attach(
-        machine: &Machine,
-        bus: &Bus,
-        dmae: &Dmae,
-        model: Model,
-        flags: BindFlags,
-    ) -> anyhow::Result<Self> {
+    /// Attaches a driver to a further device of a model.
+    pub(super) fn attach(place: Place<'_>, model: Model, flags: BindFlags) -> anyhow::Result<Self> {
+        let Place { machine, bus, dmae, slot } = place;
         let refused = |error: AttachError| anyhow!("cannot attach {}: {error}", model.name());
         Ok(match model {
             Model::Disk(spec) => {
-                let disk = machine.attach(spec).map_err(|error| anyhow!("cannot build the disk: {error}"))?;
+                let disk = match slot {
+                    Some(slot) => machine.attach_in_slot(spec, slot),
+                    None => machine.attach(spec),
+                };
+                let disk = disk.map_err(|error| anyhow!("cannot build the disk: {error}"))?;
                 let driver = DiskDriver::on_engine(&disk, bus, dmae).map_err(refused)?;
                 let driver = driver.explaining(Explain::Yes);
                 Engine::Disk { driver: Box::new(driver), flags }
             }
             Model::Ether(spec) => {
-                let driver = EtherDriver::on_bus(&machine.attach_ether(spec), bus).map_err(refused)?;
+                let ether = match slot {
+                    Some(slot) => machine.attach_ether_in_slot(spec, slot),
+                    None => machine.attach_ether(spec),
+                };
+                let driver = EtherDriver::on_bus(&ether, bus).map_err(refused)?;
                 Engine::Ether { driver: Box::new(driver), ended: None }
             }
             Model::Floppy(_) => Engine::Floppy(Box::new(FloppyEngine::attach(machine, bus, dmae, flags)?)),

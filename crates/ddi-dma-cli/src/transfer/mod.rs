@@ -16,10 +16,11 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
-use ddi_dma::{Bus, BusConfig, Dmae};
+use ddi_dma::{Bus, Dmae};
+use ddi_dma_sim::DeviceName;
 
 use crate::cli::{Format, TransferArgs};
-use crate::devices::{Model, Target};
+use crate::devices::Target;
 use crate::{Outcome, devices};
 use outcome::{StreamOutcome, Transferred};
 use progress::Progress;
@@ -29,19 +30,22 @@ use streams::{Job, Shared};
 
 /// Transfers files there and back.
 pub(crate) fn run(args: &TransferArgs) -> anyhow::Result<Outcome> {
-    let device = match args.device {
+    let name = match &args.device {
         _ if args.list_devices => return devices::run_simulated(),
         _ if args.files.is_empty() => bail!("say which FILE goes to which --device"),
-        Some(Target::Nvme) => return nvme::run(args),
-        Some(Target::Simulated(device)) => device,
+        Some(Target::Nvme) => return nvme::run(args, None),
+        Some(Target::NvmeAt(nexus)) => return nvme::run(args, Some(*nexus)),
+        Some(Target::Simulated(name)) => name,
         None => bail!("say which FILE goes to which --device"),
     };
+    let device = name.model().name();
     if let Some(nexus) = args.real.nexus {
-        bail!("--nexus {nexus}: {} is simulated: take --device nvme, or leave it out", device.name());
+        bail!("--nexus {nexus}: {device} is simulated: take --device nvme, or leave it out");
     }
     let started = Instant::now();
-    let mut transferred = Transferred::new(device.name(), args.seed);
-    if let Err(error) = there_and_back(device, args, &mut transferred) {
+    let seed = args.seed.unwrap_or(name.machine_config().seed);
+    let mut transferred = Transferred::new(device, seed);
+    if let Err(error) = there_and_back(name, args, &mut transferred) {
         transferred.error = Some(format!("{error:#}"));
     }
     transferred.seconds = started.elapsed().as_secs_f64();
@@ -64,10 +68,14 @@ pub(crate) fn run(args: &TransferArgs) -> anyhow::Result<Outcome> {
 }
 
 /// Does all that the arguments ask for. An error is one of them all; what a stream meets is in its outcome.
-fn there_and_back(device: Model, args: &TransferArgs, transferred: &mut Transferred) -> anyhow::Result<()> {
+fn there_and_back(
+    name: &DeviceName,
+    args: &TransferArgs,
+    transferred: &mut Transferred,
+) -> anyhow::Result<()> {
     let streams = args.parallel;
-    let setup = Setup::new(args, device, streams)?;
-    let jobs = streams::jobs(&args.files, streams, device);
+    let setup = Setup::new(args, name, streams)?;
+    let jobs = streams::jobs(&args.files, streams, setup.model);
     let lengths = jobs.iter().filter_map(|job| job.length.as_ref().ok());
     let Some(longest) = lengths.clone().max() else {
         transferred.conclude(jobs.into_iter().zip(1..).map(not_begun).collect());
@@ -75,8 +83,7 @@ fn there_and_back(device: Model, args: &TransferArgs, transferred: &mut Transfer
     };
     let total = lengths.fold(0u64, |sum, length| sum.saturating_add(length.saturating_mul(2)));
     let machine = setup.machine(*longest)?;
-    let config = BusConfig { copy_buffer_limit: args.copy_buffer, ..BusConfig::default() };
-    let bus = Bus::new(machine.nexus(device.nexus()), config);
+    let bus = Bus::new(machine.nexus(setup.model.nexus()), setup.bus_config());
     let dmae = Dmae::new(machine.ports());
     let progress = Progress::new(total);
     let shared = Shared { setup: &setup, machine: &machine, bus: &bus, dmae: &dmae, progress };

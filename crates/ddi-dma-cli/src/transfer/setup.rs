@@ -1,38 +1,24 @@
 //! From arguments to a machine: what does not go together is refused, by its names.
 
-use std::ops::RangeInclusive;
-
 use anyhow::{Context, anyhow, bail, ensure};
-use ddi_dma::BindFlags;
+use ddi_dma::plan::Lists;
+use ddi_dma::{BindFlags, BusConfig};
 use ddi_dma_sim::{
-    Backing, BufferSpec, FRAME_MOST, Fragmentation, Iommu, Machine, MachineConfig, MediumConfig, NexusKind,
-    PageSize, SECTOR, SbusConfig, memory_map,
+    Backing, BufferSpec, DeviceName, FRAME_MOST, Fragmentation, Machine, MachineConfig, MediumConfig, Model,
+    SECTOR,
 };
 
-use crate::cli::{self, BufferLayout, Flag, IommuState, TransferArgs, WaitWay};
-use crate::devices::Model;
+use crate::cli::{self, BufferLayout, TransferArgs, WaitWay};
+use crate::naming;
 
 /// A disk up to this size is kept in memory, a larger one in a file.
 const MEDIUM_IN_MEMORY: u64 = 64 << 20;
-
-/// Bytes that the machine keeps for copy buffers below 16 MiB, at the most.
-const POOL_MOST: u64 = 8 << 20;
-
-/// Bytes of memory that machines have, at the most.
-const MEMORY_MOST: u64 = 1 << 60;
 
 /// Most bytes of an object on a disk, of a frame, and of what goes to a floppy disk, where nothing else was said. The
 /// last is a cylinder: what the controller moves in a command.
 const OBJECT: u64 = 4 << 20;
 const FRAME: u64 = 1500;
 const CYLINDER: u64 = 36 * SECTOR;
-
-/// Where the I/O addresses of the SBus start, and how many there are.
-const SBUS_FIRST: u64 = 0xFF00_0000;
-const SBUS_MOST: u64 = 1 << 24;
-
-/// The I/O addresses of the PCI bus' IOMMU.
-const PCI_MOST: u64 = 1 << 48;
 
 /// A transfer, arranged.
 pub(super) struct Setup<'a> {
@@ -44,23 +30,17 @@ pub(super) struct Setup<'a> {
     pub(super) object: BufferSpec,
     /// What the driver takes is a multiple of so many bytes.
     pub(super) unit: u64,
-    page_size: PageSize,
-    iommu: Iommu,
-    sbus: SbusConfig,
+    /// The slot that the devices are in, where the name says one.
+    pub(super) slot: Option<u32>,
+    /// The device, with all that is said of its machine.
+    name: DeviceName,
 }
 
 impl<'a> Setup<'a> {
     /// Arranges a transfer by so many streams at once.
-    pub(super) fn new(args: &'a TransferArgs, model: Model, streams: usize) -> anyhow::Result<Self> {
-        let page_size = match (args.page_size, model.nexus()) {
-            (Some(cli::PageSize::Kib8), _) | (None, NexusKind::Sbus) => PageSize::Kib8,
-            (Some(cli::PageSize::Kib4), _) | (None, NexusKind::Isa | NexusKind::Pci) => PageSize::Kib4,
-        };
-        ensure!(
-            args.memory <= MEMORY_MOST,
-            "--memory {} is more than a machine can have: give at most {MEMORY_MOST}",
-            args.memory
-        );
+    pub(super) fn new(args: &'a TransferArgs, named: &DeviceName, streams: usize) -> anyhow::Result<Self> {
+        let name = naming::settle(named, &args.options())?;
+        let (model, config) = (name.model(), name.machine_config());
         if let Some(scratch) = &args.scratch {
             ensure!(
                 scratch.is_dir(),
@@ -68,9 +48,9 @@ impl<'a> Setup<'a> {
                 scratch.display()
             );
         }
-        let (offset, page) = (args.offset, page_size.bytes());
+        let (offset, page) = (args.offset, config.page_size.bytes());
         ensure!(offset < page, "--offset {offset} is not inside the first page: it must be below {page}");
-        let object = BufferSpec::new(object_size(args, model, streams)?).offset(offset);
+        let object = BufferSpec::new(object_size(args, &name, streams)?).offset(offset);
         let object = object.fragmentation(match args.layout {
             BufferLayout::Contiguous => Fragmentation::Contiguous,
             BufferLayout::Scattered => Fragmentation::Scattered,
@@ -86,9 +66,8 @@ impl<'a> Setup<'a> {
             Model::Disk(_) | Model::Ether(_) => 1,
             Model::Floppy(_) => SECTOR,
         };
-        let flags = flags(args, model)?;
-        let (iommu, sbus) = (iommu(args, model, page)?, sbus(args, model, page)?);
-        Ok(Setup { args, model, flags, way, object, unit, page_size, iommu, sbus })
+        let flags = flags(args, &name)?;
+        Ok(Setup { args, model, flags, way, object, unit, slot: name.slot(), name })
     }
 
     /// Builds the machine; its disks hold `length` bytes each.
@@ -100,27 +79,19 @@ impl<'a> Setup<'a> {
         } else {
             Backing::File(args.scratch.clone().unwrap_or_else(std::env::temp_dir))
         };
-        let page = self.page_size.bytes();
-        let copy_buffer = args.copy_buffer.checked_next_multiple_of(page).with_context(|| {
-            format!("--copy-buffer {} is larger than any memory: give less", args.copy_buffer)
-        })?;
-        let config = MachineConfig {
-            seed: args.seed,
-            page_size: self.page_size,
-            memory: memory_map(args.memory),
-            dma_pool: copy_buffer.min(POOL_MOST).min(args.memory / 4 / page * page),
-            copy_buffer_limit: copy_buffer,
-            iommu: self.iommu.clone(),
-            sbus: self.sbus.clone(),
-            medium: MediumConfig { size, backing },
-            ..MachineConfig::default()
-        };
+        let config = MachineConfig { medium: MediumConfig { size, backing }, ..self.name.machine_config() };
         Machine::new(config).map_err(|error| anyhow!("cannot build the machine: {error}"))
+    }
+
+    /// How the bus is set up.
+    pub(super) fn bus_config(&self) -> BusConfig {
+        self.name.bus_config()
     }
 }
 
 /// Bytes of an object: few enough that all streams have room for two, and on a disk whole sectors.
-fn object_size(args: &TransferArgs, model: Model, streams: usize) -> anyhow::Result<u64> {
+fn object_size(args: &TransferArgs, name: &DeviceName, streams: usize) -> anyhow::Result<u64> {
+    let model = name.model();
     let (unit, usual) = match model {
         Model::Disk(_) => (SECTOR, OBJECT),
         Model::Ether(_) => (1, FRAME),
@@ -140,75 +111,33 @@ fn object_size(args: &TransferArgs, model: Model, streams: usize) -> anyhow::Res
             spec.name
         ),
     }
-    let most = (args.memory / 8 / streams as u64).min(1 << 30);
+    let memory: u64 = name.machine_config().memory.iter().map(|range| range.end - range.start).sum();
+    let most = (memory / 8 / streams as u64).min(1 << 30);
     let size = asked.min(most) / unit * unit;
     ensure!(
         size > 0,
-        "--memory {} has no room for two objects of {unit} bytes a stream: give more, or fewer streams with --parallel",
-        args.memory
+        "{memory} bytes of memory have no room for two objects of {unit} bytes a stream: give more with --memory, or \
+         fewer streams with --parallel"
     );
     Ok(size)
 }
 
-fn flags(args: &TransferArgs, model: Model) -> anyhow::Result<BindFlags> {
-    if let (Model::Ether(spec), Some(_)) = (model, args.flags.first()) {
+fn flags(args: &TransferArgs, name: &DeviceName) -> anyhow::Result<BindFlags> {
+    if let (Model::Ether(spec), Some(_)) = (name.model(), args.flags.first()) {
         bail!(
             "--flags has no effect on {}: its driver binds each frame for one list; leave it out",
             spec.name
         );
     }
-    let flags = if args.flags.is_empty() { &[Flag::Partial, Flag::Streaming] } else { &args.flags[..] };
-    let flags = cli::bind_flags(flags);
+    let flags = match (&args.flags[..], name.lists()) {
+        ([], Lists::Many) => BindFlags::PARTIAL | BindFlags::STREAMING,
+        (flags, Lists::Many) => cli::bind_flags(flags),
+        (flags, Lists::One) => cli::bind_flags(flags) | BindFlags::ONE_LIST,
+    };
     ensure!(
         !flags.contains(BindFlags::CONSISTENT | BindFlags::STREAMING),
         "--flags: {}",
         ddi_dma::BindErrorKind::Flags
     );
     Ok(flags)
-}
-
-/// The IOMMU of the PCI bus.
-fn iommu(args: &TransferArgs, model: Model, page: u64) -> anyhow::Result<Iommu> {
-    let name = model.name();
-    match (model.nexus(), args.iommu) {
-        (NexusKind::Isa, Some(IommuState::On)) => {
-            bail!(
-                "--iommu on: {name} sits on the ISA bus, which has no IOMMU: take a PCI device, or leave it out"
-            )
-        }
-        (NexusKind::Isa, _) if args.dvma.is_some() => {
-            bail!(
-                "--dvma limits the addresses of an IOMMU, and {name} sits on the ISA bus, which has none: leave it out"
-            )
-        }
-        (NexusKind::Sbus, Some(IommuState::Off)) => {
-            bail!("--iommu off: {name} sits on the SBus, whose IOMMU is always on: leave it out")
-        }
-        (NexusKind::Pci, Some(IommuState::On)) => match args.dvma {
-            // The first page is never among the addresses that the IOMMU gives out.
-            Some(bytes) => Ok(Iommu::On { space: addresses(page, bytes, PCI_MOST - page, page)? }),
-            None => Ok(Iommu::on()),
-        },
-        (NexusKind::Pci, _) if args.dvma.is_some() => {
-            bail!("--dvma limits the addresses of an IOMMU: add --iommu on, or leave it out")
-        }
-        _ => Ok(Iommu::Off),
-    }
-}
-
-fn sbus(args: &TransferArgs, model: Model, page: u64) -> anyhow::Result<SbusConfig> {
-    match (model.nexus(), args.dvma) {
-        (NexusKind::Sbus, Some(bytes)) => {
-            let dvma = addresses(SBUS_FIRST, bytes, SBUS_MOST, page)?;
-            Ok(SbusConfig { dvma, ..SbusConfig::default() })
-        }
-        _ => Ok(SbusConfig::default()),
-    }
-}
-
-/// Whole pages of I/O addresses from `first` on.
-fn addresses(first: u64, bytes: u64, most: u64, page: u64) -> anyhow::Result<RangeInclusive<u64>> {
-    ensure!(bytes >= page, "--dvma {bytes} holds no page of {page} bytes: give at least that many");
-    ensure!(bytes <= most, "--dvma {bytes} is more than the bus has: give at most {most}");
-    Ok(first..=first + bytes / page * page - 1)
 }

@@ -8,16 +8,15 @@ use std::thread;
 
 use anyhow::{Context, bail, ensure};
 use ddi_dma::{Bus, Dmae};
-use ddi_dma_sim::Machine;
+use ddi_dma_sim::{Machine, Model};
 
-use super::engine::Engine;
+use super::engine::{Engine, Place};
 use super::outcome::StreamOutcome;
 use super::passes::Passes;
 use super::progress::Progress;
 use super::setup::Setup;
 use super::start::Starter;
 use super::turns::Turns;
-use crate::devices::Model;
 
 /// A file that a stream is to transfer.
 pub(super) struct Job {
@@ -98,8 +97,9 @@ impl Shared<'_> {
     ) -> anyhow::Result<()> {
         let name = path.display();
         let (file, _) = open(path)?;
-        let Setup { model, flags, way, object, unit, .. } = *self.setup;
-        let engine = Engine::attach(self.machine, self.bus, self.dmae, model, flags)?;
+        let Setup { model, slot, flags, way, object, unit, .. } = *self.setup;
+        let place = Place { machine: self.machine, bus: self.bus, dmae: self.dmae, slot };
+        let engine = Engine::attach(place, model, flags)?;
         let starter = Starter::new(engine, way, stream, turns.clone());
         let progress = &self.progress;
         let machine = self.machine;
@@ -138,7 +138,8 @@ fn take<'j>(jobs: &'j [Job], next: &AtomicUsize) -> Option<(usize, &'j Job)> {
 
 /// Whether a file goes on the device's medium.
 fn fits(path: &Path, length: u64, model: Model) -> anyhow::Result<()> {
-    if let Some(capacity) = model.capacity() {
+    if let Model::Floppy(spec) = model {
+        let capacity = spec.geometry.size();
         ensure!(
             length <= capacity,
             "{} has {length} bytes, and the disk in {} holds {capacity}: give a smaller file, or take a disk that is \

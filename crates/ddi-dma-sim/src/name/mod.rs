@@ -1,6 +1,7 @@
 //! Names of simulated devices: `sim:pci-disk?seed=7&copy_buffer=4096`.
 
 mod error;
+mod join;
 mod machine;
 mod model;
 mod options;
@@ -13,6 +14,7 @@ use ddi_dma::plan::Lists;
 
 use crate::config::MachineConfig;
 pub use error::{NameError, OptionError, Refusal};
+pub use join::Contradiction;
 use machine::Resolved;
 pub use model::Model;
 pub use options::{DeviceOptions, IommuSwitch, OptionKey};
@@ -117,6 +119,14 @@ impl DeviceName {
     fn resolved(&self) -> Resolved<'_> {
         // The options were checked when the name was made (invariant).
         Resolved::checked(self.model, &self.options)
+    }
+}
+
+impl From<Model> for DeviceName {
+    /// Names a device of a machine of which nothing is said.
+    fn from(model: Model) -> Self {
+        // INVARIANT: what is not said goes with everything.
+        DeviceName { model, options: DeviceOptions::default() }
     }
 }
 

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use ddi_dma::BusConfig;
 use ddi_dma_vfio::HostBuffer;
 use ddi_dma_vfio::host::Host;
@@ -49,9 +49,9 @@ enum Writing {
     Refused,
 }
 
-/// Transfers a file to a real disk.
-pub(super) fn run(args: &TransferArgs) -> anyhow::Result<Outcome> {
-    let order = Order::new(args)?;
+/// Transfers a file to a real disk, which an option says or the device's name.
+pub(super) fn run(args: &TransferArgs, named: Option<NexusChoice>) -> anyhow::Result<Outcome> {
+    let order = Order::new(args, named)?;
     let started = Instant::now();
     let mut report = Report::new(order.nexus);
     if let Err(error) = carry_out(&order, args, &mut report) {
@@ -75,9 +75,12 @@ pub(super) fn run(args: &TransferArgs) -> anyhow::Result<Outcome> {
 }
 
 impl<'a> Order<'a> {
-    fn new(args: &'a TransferArgs) -> anyhow::Result<Self> {
+    fn new(args: &'a TransferArgs, named: Option<NexusChoice>) -> anyhow::Result<Self> {
         let real = &args.real;
-        let (Some(nexus), Some(lba)) = (real.nexus, real.lba) else {
+        if let (Some(nexus), Some(named)) = (real.nexus, named) {
+            ensure!(nexus == named, "--nexus {nexus}: --device {named} is another device: leave one out");
+        }
+        let (Some(nexus), Some(lba)) = (real.nexus.or(named), real.lba) else {
             let host = Host::this();
             let there = machine::devices::nvme_there(&host);
             bail!(
@@ -107,7 +110,9 @@ fn carry_out(order: &Order<'_>, args: &TransferArgs, report: &mut Report) -> any
     let memory = ProcessMemory { offset: order.offset };
     // Whatever is wrong with the memory is told before anything is opened.
     drop(memory.buffer(1)?);
-    let config = BusConfig { copy_buffer_limit: args.copy_buffer, ..BusConfig::default() };
+    let usual = BusConfig::default();
+    let copy_buffer_limit = args.copy_buffer.unwrap_or(usual.copy_buffer_limit);
+    let config = BusConfig { copy_buffer_limit, ..usual };
     let address = order.nexus.address();
     let Opened { mut nvme, keep } = match order.nexus {
         NexusChoice::Vfio(address) => open::vfio(address, config)?,
