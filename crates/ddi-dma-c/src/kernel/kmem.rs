@@ -4,10 +4,10 @@
 //! and size of each; it holds the addresses inverted, since such tools take what looks like an address for a reference.
 
 use std::alloc::{self, Layout};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
 use std::ptr::{self, NonNull};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::misuse::misuse;
 use crate::node::{Context, context};
@@ -68,10 +68,10 @@ impl Drop for Block {
     }
 }
 
-/// Sizes by inverted address.
-static PIECES: LazyLock<Mutex<HashMap<usize, Layout>>> = LazyLock::new(Mutex::default);
+/// Sizes by inverted address. (A hash table would itself look lost to the tools: it is held by its middle.)
+static PIECES: Mutex<BTreeMap<usize, Layout>> = Mutex::new(BTreeMap::new());
 
-fn pieces() -> MutexGuard<'static, HashMap<usize, Layout>> {
+fn pieces() -> MutexGuard<'static, BTreeMap<usize, Layout>> {
     PIECES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,19 +1,18 @@
 //! Which list each object is in. An object's own memory cannot tell: before it is first inserted it may hold anything.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// All objects that are in lists.
-pub(super) static MEMBERS: LazyLock<Members> = LazyLock::new(Members::default);
+pub(super) static MEMBERS: Members = Members { parts: [const { Mutex::new(BTreeMap::new()) }; PARTS] };
 
 /// Lists of different threads seldom meet in one part.
 const PARTS: usize = 16;
 
 /// The list of each link. Addresses are inverted: a leaked object must not look as if somebody still held it.
-#[derive(Default)]
 pub(super) struct Members {
-    parts: [Mutex<HashMap<usize, usize>>; PARTS],
+    parts: [Mutex<BTreeMap<usize, usize>>; PARTS],
 }
 
 impl Members {
@@ -38,7 +37,7 @@ impl Members {
         self.part(link).remove(&!link);
     }
 
-    fn part(&self, link: usize) -> MutexGuard<'_, HashMap<usize, usize>> {
+    fn part(&self, link: usize) -> MutexGuard<'_, BTreeMap<usize, usize>> {
         // Objects of one list often lie a power of two apart.
         let part = (link >> 4 ^ link >> 8 ^ link >> 12 ^ link >> 16) % PARTS;
         self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)
