@@ -68,7 +68,14 @@ extern int mod_remove(struct modlinkage *modlinkage);
 /* Non-zero, with the revision and the linkinfo of each part in *modinfo; 0 where it cannot. */
 extern int mod_info(struct modlinkage *modlinkage, struct modinfo *modinfo);
 
-/* What a module defines. */
+/*
+ * What a module defines, and main calls. A program of this system has an _init and a _fini of its own, which are not
+ * for it to define, so a module's get other names in the object file; both its source and main include this header.
+ */
+#define _init ddi_dma_module_init
+#define _fini ddi_dma_module_fini
+#define _info ddi_dma_module_info
+
 extern int _init(void);
 extern int _fini(void);
 extern int _info(struct modinfo *modinfop);
