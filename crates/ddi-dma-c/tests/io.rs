@@ -37,6 +37,24 @@ fn bytes_lie_on_listed_pages() {
     passes("io_pages");
 }
 
+#[test]
+fn devices_reach_the_bytes_of_every_kind_of_buf() {
+    let program = Compile::test("io_dma").program();
+    let devices = [
+        "sim:isa-disk?copy_buffer=8K",
+        "sim:isa-sg-disk",
+        "sim:pci-disk?seed=5",
+        "sim:pci64-disk",
+        "sim:pci-disk?iommu=on",
+        "sim:sbus-disk?dvma=64K",
+    ];
+    for device in devices {
+        program.run(&[device]).expect_success();
+    }
+    program.valgrind(&["sim:isa-disk?copy_buffer=8K"]).expect_success();
+    program.valgrind(&["sim:sbus-disk?dvma=64K"]).expect_success();
+}
+
 /// Makes a mistake; `{}` in the line that tells it stands for the address that it is about.
 fn told(program: &Program, mistake: &str, line: &str) {
     let output = program.run(&[mistake]);
@@ -53,6 +71,7 @@ fn mistakes_with_bufs_end_the_process() {
     told("freerbuf_foreign", "panic: freerbuf: bp {} was freed already, or getrbuf did not allocate it");
     told("freerbuf_odd", "panic: freerbuf: bp {} is no buf: its address is odd; give what getrbuf returned");
     told("reset_while_waited_for", "panic: biofini: bp {} is in use: a thread waits for it in biowait");
+    told("biowait_in_callback", "panic: biowait: bp {} has not ended, and a handler or callback cannot wait");
     told("clone_outside", "panic: bioclone: 13 bytes behind 500 are not inside the 512 of bp {}");
     told("bioerror_negative", "panic: bioerror: error -5 is none: give an error number, or 0 for none");
 }
@@ -66,6 +85,7 @@ fn mistakes_with_physio_end_the_process() {
         "physio_nested",
         "panic: physio: bp {} is in use: another physio has it; give each its own, or NULL",
     );
+    told("physio_in_callback", "panic: physio: called by a handler or callback, which cannot wait");
     told(
         "physio_null",
         "panic: physio: strat or mincnt is NULL: give the driver's strategy routine, and minphys",

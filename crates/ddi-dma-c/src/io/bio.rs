@@ -20,6 +20,7 @@ use super::raw::{Bp, get, set};
 
 /// Makes a buf of memory that may hold anything.
 pub(super) fn clear(bp: Bp) {
+    // `b_sem` and `b_io` are semaphores whose count is 0 then: a buf is its owner's, and has not ended.
     // SAFETY: the memory of a buf is there (invariant of Bp); all of its members may be zero.
     unsafe { ptr::write_bytes(bp.as_ptr(), 0, 1) };
     set!(bp, b_offset: -1);

@@ -176,6 +176,7 @@ errors(void)
     CHECK(bp->b_offset, -1);
     CHECK(bp->b_bcount, 0);
     CHECK(biosize(), sizeof (struct buf));
+    CHECK(SEMA_HELD(&bp->b_sem) != 0, 1);
     CHECK(geterror(bp), 0);
     bioerror(bp, ENOSPC);
     CHECK(geterror(bp), ENOSPC);

@@ -2,6 +2,8 @@
 
 #include "io.h"
 
+#include <sched.h>
+
 static struct buf *
 told(void *address)
 {
@@ -51,7 +53,6 @@ freerbuf_odd(void)
 
 static struct buf *waited;
 
-/* Called by biowait's thread and this one in turn: the first call is followed by a wait. */
 static void *
 wait_for_it(void *unused)
 {
@@ -68,8 +69,10 @@ reset_while_waited_for(void)
 
     waited = told(getrbuf(KM_SLEEP));
     start_thread(&thread, wait_for_it, NULL);
-    for (;;)
+    for (;;) {
         biofini(waited);
+        sched_yield();
+    }
 }
 
 static int
@@ -117,6 +120,59 @@ static void
 physio_null(void)
 {
     physio_with(NULL);
+}
+
+/* Has a resource callback call `callback`: two handles want a copy buffer that is one's. */
+static void
+as_callback(int (*callback)(caddr_t))
+{
+    static ddi_dma_attr_t attr = {
+        DMA_ATTR_V0, 0, 0xffffff, 0xffff, PAGESIZE, 1, 1, 0xffffffff, 0xffff, 1, 1, 0,
+    };
+    char *page = map_pages(1, PROT_READ | PROT_WRITE);
+    ddi_dma_handle_t handles[2];
+    ddi_dma_cookie_t cookie;
+    char error[200];
+    uint_t count;
+    dev_info_t *dip = ddi_dma_open("sim:isa-disk?copy_buffer=4096&seed=1", error, sizeof (error));
+    int i;
+
+    CHECK(dip != NULL, 1);
+    for (i = 0; i < 2; i++) {
+        CHECK(ddi_dma_alloc_handle(dip, &attr, DDI_DMA_SLEEP, NULL, &handles[i]), DDI_SUCCESS);
+        /* What does not start at a page is copied. */
+        CHECK(ddi_dma_addr_bind_handle(handles[i], NULL, page + 1, 512, DDI_DMA_WRITE, callback, NULL, &cookie,
+            &count), i == 0 ? DDI_DMA_MAPPED : DDI_DMA_NORESOURCES);
+    }
+    CHECK(ddi_dma_unbind_handle(handles[0]), DDI_SUCCESS);
+    ddi_dma_sim_settle(dip);
+}
+
+static int
+waits(caddr_t unused)
+{
+    (void) unused;
+    return (biowait(told(getrbuf(KM_NOSLEEP))));
+}
+
+static void
+biowait_in_callback(void)
+{
+    as_callback(waits);
+}
+
+static int
+does_raw_io(caddr_t unused)
+{
+    (void) unused;
+    physio_with(strategy_frees);
+    return (1);
+}
+
+static void
+physio_in_callback(void)
+{
+    as_callback(does_raw_io);
 }
 
 static void
@@ -261,6 +317,8 @@ static const struct {
     { "physio_freed", physio_freed },
     { "physio_nested", physio_nested },
     { "physio_null", physio_null },
+    { "biowait_in_callback", biowait_in_callback },
+    { "physio_in_callback", physio_in_callback },
     { "clone_outside", clone_outside },
     { "bioerror_negative", bioerror_negative },
     { "unlock_twice", unlock_twice },
