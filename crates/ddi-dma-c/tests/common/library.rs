@@ -17,23 +17,34 @@ pub enum Linkage {
     Shared,
 }
 
+/// The library as it was built for the test.
+pub struct Library;
+
+impl Library {
+    /// The file of one of its forms.
+    pub fn path(linkage: Linkage) -> PathBuf {
+        directory().join(match linkage {
+            Linkage::Static => STATIC,
+            Linkage::Shared => SHARED,
+        })
+    }
+}
+
 /// What the Rust standard library takes of the system's, where a program has it in itself.
 const SYSTEM: [&str; 6] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"];
 
 /// Adds the library to a compiler's command.
 pub(super) fn link(command: &mut Command, linkage: Linkage) {
-    let directory = directory();
+    command.arg(Library::path(linkage));
     match linkage {
-        Linkage::Static => command.arg(directory.join(STATIC)).args(SYSTEM),
-        Linkage::Shared => {
-            command.arg(directory.join(SHARED)).arg(format!("-Wl,-rpath,{}", directory.display()))
-        }
+        Linkage::Static => command.args(SYSTEM),
+        Linkage::Shared => command.arg(format!("-Wl,-rpath,{}", directory().display())),
     };
 }
 
 /// The names of the library's two forms, and the name that the dynamic linker looks for.
-pub const STATIC: &str = "libddi_dma.a";
-pub const SHARED: &str = "libddi_dma.so";
+const STATIC: &str = "libddi_dma.a";
+const SHARED: &str = "libddi_dma.so";
 const SONAME: &str = "libddi_dma.so.0";
 
 /// The directory with the library and the programs: one for each test, which may run beside another.

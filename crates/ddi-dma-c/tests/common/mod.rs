@@ -1,6 +1,6 @@
 //! What the tests of C programs share: [`Compile`] makes a program of a C source and this crate's library, [`Program`]
 //! runs it, natively or under valgrind, and [`Output`] is what it did.
-#![allow(dead_code, reason = "each test takes of it what it needs")]
+#![allow(dead_code, unused_imports, reason = "each test takes of it what it needs")]
 
 mod library;
 mod run;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use library::Linkage;
+pub use library::{Library, Linkage};
 pub use run::Output;
 
 /// The compilers that programs are made with.

@@ -39,7 +39,7 @@ impl Members {
 
     fn part(&self, link: usize) -> MutexGuard<'_, BTreeMap<usize, usize>> {
         // Objects of one list often lie a power of two apart.
-        let part = (link >> 4 ^ link >> 8 ^ link >> 12 ^ link >> 16) % PARTS;
+        let part = ((link >> 4) ^ (link >> 8) ^ (link >> 12) ^ (link >> 16)) % PARTS;
         self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
