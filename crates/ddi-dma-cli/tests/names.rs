@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 fn ground() -> TempDir {
     let directory = TempDir::new().unwrap();
-    let bytes: Vec<u8> = (0..100_000u32).map(|n| (n * 31 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..100_000u32).map(|n| ((n * 31) >> 3) as u8).collect();
     fs::write(directory.path().join("f"), bytes).unwrap();
     directory
 }
