@@ -20,6 +20,7 @@ mod handle;
 mod io;
 mod kernel;
 mod last_error;
+mod memcheck;
 mod memory;
 mod misuse;
 mod node;

@@ -353,7 +353,7 @@ static void test_side(void)
 static void test_mishaps(void)
 {
     struct disk disk = disk_opened("sim:isa-disk");
-    dev_info_t *ether = opened("sim:sbus-ether");
+    dev_info_t *network = opened("sim:sbus-ether");
 
     CHECK(ddi_dma_sim_inject(disk.dip, DDI_DMA_SIM_SHORT_TRANSFER, 100) == 0);
     disk_start(&disk, 0, MEMORY, 512, DDI_DMA_SIM_TO_MEMORY);
@@ -376,11 +376,91 @@ static void test_mishaps(void)
     CHECK(ddi_dma_sim_inject(disk.dip, 4, 0) == -1);
     CHECK_REFUSAL("ddi_dma_sim_inject: sim:isa-disk: mishap 4 is unknown: DDI_DMA_SIM_SHORT_TRANSFER (1) to "
                   "DDI_DMA_SIM_LOST_INTERRUPT (3)");
-    CHECK(ddi_dma_sim_inject(ether, DDI_DMA_SIM_LOST_INTERRUPT, 0) == -1);
-    CHECK(ddi_dma_sim_read_medium(ether, 0, NULL, 0) == -1);
+    CHECK(ddi_dma_sim_inject(network, DDI_DMA_SIM_LOST_INTERRUPT, 0) == -1);
+    CHECK(ddi_dma_sim_read_medium(network, 0, NULL, 0) == -1);
     CHECK_REFUSAL("ddi_dma_sim_read_medium: sim:sbus-ether: the device has no medium: a disk or the floppy has one");
-    ddi_dma_close(ether);
+    ddi_dma_close(network);
     disk_closed(&disk);
+}
+
+/* A network device: a frame out by one handle, and in by another. */
+
+static struct {
+    uint16_t csr;
+    uint8_t error;
+    uint8_t reserved;
+    uint16_t burst;
+    uint16_t reserved_2;
+    uint32_t tx_address;
+    uint32_t tx_size;
+    uint32_t rx_address;
+    uint32_t rx_size;
+    uint32_t rx_length;
+} *ether;
+
+#define ETHER_TX_START 0x001
+#define ETHER_ENABLE_INTERRUPTS 0x002
+#define ETHER_CLEAR_INTERRUPT 0x008
+#define ETHER_RX_ENABLE 0x010
+#define ETHER_TX_DONE 0x100
+#define ETHER_RX_DONE 0x200
+
+static ddi_acc_handle_t ether_access;
+static unsigned done;
+
+static uint_t ether_intr(caddr_t arg)
+{
+    (void)arg;
+    done |= ddi_get16(ether_access, &ether->csr) & (ETHER_TX_DONE | ETHER_RX_DONE);
+    ddi_put16(ether_access, &ether->csr, ETHER_CLEAR_INTERRUPT);
+    return DDI_INTR_CLAIMED;
+}
+
+static void test_ether(void)
+{
+    ddi_dma_attr_t attr = {DMA_ATTR_V0, 0xFF000000, 0xFFFFFFFF, 0xFFFFFFFF, 1, 7, 1, 0xFFFFFFFF, 0xFFFFFFFF, 1, 1, 0};
+    dev_info_t *dip = opened("sim:sbus-ether");
+    uint8_t *out = malloc(1500), *in = malloc(2000);
+    ddi_dma_handle_t tx, rx;
+    ddi_dma_cookie_t cookie;
+    uint_t count;
+    caddr_t regs;
+    off_t size;
+
+    fill(out, 1500, 11);
+    memset(in, 0x5A, 2000);
+    CHECK(ddi_dev_regsize(dip, 0, &size) == DDI_SUCCESS && size == 0x20);
+    CHECK(ddi_regs_map_setup(dip, 0, &regs, 0, 0, &little_endian, &ether_access) == DDI_SUCCESS);
+    ether = (void *)regs;
+    CHECK(ddi_add_intr(dip, 0, NULL, NULL, ether_intr, NULL) == DDI_SUCCESS);
+    CHECK(ddi_dma_alloc_handle(dip, &attr, DDI_DMA_SLEEP, NULL, &tx) == DDI_SUCCESS);
+    CHECK(ddi_dma_alloc_handle(dip, &attr, DDI_DMA_SLEEP, NULL, &rx) == DDI_SUCCESS);
+    CHECK(ddi_dma_addr_bind_handle(rx, NULL, (caddr_t)in, 2000, DDI_DMA_READ, DDI_DMA_SLEEP, NULL, &cookie, &count) ==
+        DDI_DMA_MAPPED && count == 1);
+    ddi_put32(ether_access, &ether->rx_address, cookie.dmac_address);
+    ddi_put32(ether_access, &ether->rx_size, (uint32_t)cookie.dmac_size);
+    CHECK(ddi_dma_addr_bind_handle(tx, NULL, (caddr_t)out, 1500, DDI_DMA_WRITE, DDI_DMA_SLEEP, NULL, &cookie, &count) ==
+        DDI_DMA_MAPPED && count == 1);
+    ddi_put32(ether_access, &ether->tx_address, cookie.dmac_address);
+    ddi_put32(ether_access, &ether->tx_size, (uint32_t)cookie.dmac_size);
+    ddi_put16(ether_access, &ether->csr, ETHER_TX_START | ETHER_RX_ENABLE | ETHER_ENABLE_INTERRUPTS);
+    ddi_dma_sim_settle(dip);
+    CHECK(done == (ETHER_TX_DONE | ETHER_RX_DONE));
+    CHECK(ddi_get8(ether_access, &ether->error) == 0);
+    CHECK(ddi_get32(ether_access, &ether->rx_length) == 1500);
+    CHECK(ddi_dma_unbind_handle(tx) == DDI_SUCCESS && ddi_dma_unbind_handle(rx) == DDI_SUCCESS);
+    CHECK(memcmp(in, out, 1500) == 0 && in[1500] == 0x5A && in[1999] == 0x5A);
+
+    /* What the handles stated is what the device's side reaches. */
+    CHECK(ddi_dma_sim_read(dip, 0xFEFFFFFF, in, 1) == -1);
+    CHECK_REFUSAL("ddi_dma_sim_read: sim:sbus-ether: 1 bytes at 0xfeffffff are not all in 0xff000000..=0xffffffff, which "
+                  "the engine of the device reaches");
+    ddi_dma_free_handle(&tx);
+    ddi_dma_free_handle(&rx);
+    ddi_regs_map_free(&ether_access);
+    ddi_dma_close(dip);
+    free(in);
+    free(out);
 }
 
 /* Names. */
@@ -469,7 +549,8 @@ int main(int argc, char **argv)
         void (*run)(void);
     } tests[] = {{"registers", test_registers}, {"register-errors", test_register_errors},
         {"interrupts", test_interrupts}, {"polling", test_polling}, {"storm", test_storm}, {"remove", test_remove},
-        {"close", test_close}, {"side", test_side}, {"mishaps", test_mishaps}, {"names", test_names}};
+        {"close", test_close}, {"side", test_side}, {"mishaps", test_mishaps}, {"ether", test_ether},
+        {"names", test_names}};
     size_t at;
 
     if (argc > 2 && strcmp(argv[1], "mistake") == 0) {
