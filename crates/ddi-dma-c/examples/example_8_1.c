@@ -71,19 +71,22 @@ xxprogram(struct xxstate *xsp, struct device_reg *regp)
     ddi_put8(xsp->access_hdl, &regp->csr, START_TRANSFER | way);
 }
 
-/* The engine of an ISA disk without a list. */
+/*
+ * The engine of an ISA disk without a list. It starts at multiples of 512 here, and the memory below lies elsewhere: all
+ * of it takes copy buffer.
+ */
 static ddi_dma_attr_t attributes = {
-    DMA_ATTR_V0, 0, 0xFFFFFF, 0xFFFF, 1, 0x7, 1, 0xFFFFFFFF, 0xFFFFF, 1, 512, 0
+    DMA_ATTR_V0, 0, 0xFFFFFF, 0xFFFF, 512, 0x7, 1, 0xFFFFFFFF, 0xFFFFF, 1, 512, 0
 };
 
-#define LENGTH  0x1000
+#define LENGTH 0x1000
 
 int
 main(void)
 {
     dev_info_t *dip = xx_open("sim:isa-disk?copy_buffer=4096");
     struct xxstate state = { .busy = 0 }, *xsp = &state;
-    caddr_t held = kmem_zalloc(LENGTH, KM_SLEEP), memory = kmem_zalloc(LENGTH, KM_SLEEP);
+    caddr_t held = xx_odd_alloc(LENGTH), memory = xx_odd_alloc(LENGTH);
     ddi_dma_handle_t other;
 
     mutex_init(&xsp->mu, NULL, MUTEX_DRIVER, NULL);
@@ -112,8 +115,8 @@ main(void)
     ddi_regs_map_free(&xsp->access_hdl);
     freerbuf(xsp->bp);
     mutex_destroy(&xsp->mu);
-    kmem_free(memory, LENGTH);
-    kmem_free(held, LENGTH);
+    xx_odd_free(memory, LENGTH);
+    xx_odd_free(held, LENGTH);
     ddi_dma_close(dip);
     (void) printf("example_8_1: called %d times, and read %d bytes\n", xsp->calls, LENGTH);
     return (0);

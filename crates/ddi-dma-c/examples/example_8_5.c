@@ -8,8 +8,8 @@
 
 #include "xx.h"
 
-#define TRANSFERS       3
-#define LENGTH          0x1000
+#define TRANSFERS 3
+#define LENGTH 0x1000
 
 struct xxstate {
     kmutex_t mu;
@@ -110,9 +110,12 @@ xxprogram(struct xxstate *xsp, struct device_reg *regp)
     ddi_put8(xsp->access_hdl, &regp->csr, ENABLE_INTERRUPTS | START_TRANSFER | way);
 }
 
-/* The engine of an ISA disk without a list. */
+/*
+ * The engine of an ISA disk without a list. It starts at multiples of 512 here, and the memory below lies elsewhere: all
+ * of it takes copy buffer.
+ */
 static ddi_dma_attr_t attributes = {
-    DMA_ATTR_V0, 0, 0xFFFFFF, 0xFFFF, 1, 0x7, 1, 0xFFFFFFFF, 0xFFFFF, 1, 512, 0
+    DMA_ATTR_V0, 0, 0xFFFFFF, 0xFFFF, 512, 0x7, 1, 0xFFFFFFFF, 0xFFFFF, 1, 512, 0
 };
 
 /* What attach(9E) does. */
@@ -143,7 +146,7 @@ main(void)
 {
     dev_info_t *dip = xx_open("sim:isa-disk?copy_buffer=4096");
     struct xxstate state = { .busy = 0 }, *xsp = &state;
-    caddr_t memory = kmem_zalloc(TRANSFERS * LENGTH, KM_SLEEP), held = kmem_zalloc(LENGTH, KM_SLEEP);
+    caddr_t memory = xx_odd_alloc(TRANSFERS * LENGTH), held = xx_odd_alloc(LENGTH);
     ddi_iblock_cookie_t iblock;
     ddi_dma_handle_t other;
     int i;
@@ -172,8 +175,8 @@ main(void)
     ddi_dma_free_handle(&other);
     for (i = 0; i < TRANSFERS; i++)
         freerbuf(xsp->bufs[i]);
-    kmem_free(held, LENGTH);
-    kmem_free(memory, TRANSFERS * LENGTH);
+    xx_odd_free(held, LENGTH);
+    xx_odd_free(memory, TRANSFERS * LENGTH);
     ddi_dma_close(dip);
     (void) printf("example_8_5: %d transfers through one page of copy buffer\n", TRANSFERS);
     return (0);

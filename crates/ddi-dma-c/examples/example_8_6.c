@@ -124,12 +124,15 @@ xxprogram(struct xxstate *xsp, ddi_dma_cookie_t *cookie, uint_t ccount)
     ddi_put8(xsp->access_hdl, &regp->csr, START_TRANSFER | TO_MEMORY);
 }
 
-/* The engine of an ISA disk without a list. */
+/*
+ * The engine of an ISA disk without a list. It starts at multiples of 512 here, and the memory below lies elsewhere: all
+ * of it takes copy buffer.
+ */
 static ddi_dma_attr_t attributes = {
-    DMA_ATTR_V0, 0, 0xFFFFFF, 0xFFFF, 1, 0x7, 1, 0xFFFFFFFF, 0xFFFFF, 1, 512, 0
+    DMA_ATTR_V0, 0, 0xFFFFFF, 0xFFFF, 512, 0x7, 1, 0xFFFFFFFF, 0xFFFFF, 1, 512, 0
 };
 
-#define LENGTH  0x1000
+#define LENGTH 0x1000
 
 static void
 xxattach(dev_info_t *dip)
@@ -173,7 +176,7 @@ main(void)
 {
     dev_info_t *dip = xx_open("sim:isa-disk?copy_buffer=4096");
     struct xxstate *xsp = &xxstate;
-    caddr_t memory = kmem_zalloc(LENGTH, KM_SLEEP), held = kmem_zalloc(LENGTH, KM_SLEEP);
+    caddr_t memory = xx_odd_alloc(LENGTH), held = xx_odd_alloc(LENGTH);
     struct buf *bp = xx_getbuf(memory, LENGTH, 16, B_READ);
     ddi_dma_handle_t other;
     pthread_t thread;
@@ -202,8 +205,8 @@ main(void)
 
     ddi_dma_free_handle(&other);
     freerbuf(bp);
-    kmem_free(held, LENGTH);
-    kmem_free(memory, LENGTH);
+    xx_odd_free(held, LENGTH);
+    xx_odd_free(memory, LENGTH);
     ddi_dma_close(dip);
     (void) printf("example_8_6: one callback started a transfer, one was told that the driver goes\n");
     return (0);

@@ -136,6 +136,19 @@ xx_fill_disk(dev_info_t *dip, uint64_t block, size_t length, unsigned seed)
     free(copy);
 }
 
+/* Memory at no multiple of 16: an engine with an alignment reaches it through the copy buffer alone. */
+static inline caddr_t
+xx_odd_alloc(size_t length)
+{
+    return ((caddr_t)kmem_zalloc(length + 8, KM_SLEEP) + 8);
+}
+
+static inline void
+xx_odd_free(caddr_t memory, size_t length)
+{
+    kmem_free(memory - 8, length + 8);
+}
+
 /* A buf for a transfer of these bytes from this block on. */
 static inline struct buf *
 xx_getbuf(void *memory, size_t length, daddr_t block, int way)

@@ -3,6 +3,7 @@
  *
  *     xxdisk                          on the disks that this page names
  *     xxdisk "sim:isa-disk?seed=3"    on this one
+ *     xxdisk --whole sim:isa-disk     without windows: a bind gives all cookies
  *
  * For each, bufs of odd sizes are written from memory of all kinds, all asked for at once, and what is on the disk is
  * compared; then they are read back into other memory. The driver is compiled once: its attributes alone differ.
@@ -138,6 +139,8 @@ transfer(dev_info_t *dip, struct object *objects, int way)
         freerbuf(objects[i].bp);
 }
 
+static int windows = 1;
+
 static void
 run(const char *name, const ddi_dma_attr_t *attr)
 {
@@ -147,6 +150,7 @@ run(const char *name, const ddi_dma_attr_t *attr)
     int i;
 
     xx_dma_attr = *attr;
+    XX_CHECK(ddi_prop_update_int(DDI_DEV_T_NONE, dip, "xx-windows", windows) == DDI_PROP_SUCCESS);
     XX_CHECK(xx_dev_ops.devo_attach(dip, DDI_ATTACH) == DDI_SUCCESS);
     prepare(dip, objects);
     for (i = 0; i < XX_BUFS; i++)
@@ -194,6 +198,11 @@ main(int argc, char **argv)
 {
     size_t i;
 
+    if (argc > 1 && strcmp(argv[1], "--whole") == 0) {
+        windows = 0;
+        argc--;
+        argv++;
+    }
     XX_CHECK(xx_init() == 0);
     for (i = 1; (int)i < argc; i++)
         run(argv[i], attributes_of(argv[i]));

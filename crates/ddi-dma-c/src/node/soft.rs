@@ -1,5 +1,7 @@
 //! The soft interrupt thread of a device: it calls resource callbacks, so that nobody who releases something does.
 
+mod rest;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -49,6 +51,8 @@ struct Queue {
     /// Whether a piece of work runs now.
     running: Running,
     thread: Server,
+    /// The thread's number, when it runs.
+    number: Option<u64>,
 }
 
 #[derive(Default, PartialEq, Eq)]
@@ -95,10 +99,13 @@ impl SoftInterrupts {
 
     /// Does what is left, and ends the thread.
     pub(crate) fn stop(&self) {
-        let before = std::mem::replace(&mut self.queue().thread, Server::Stopped);
+        let mut queue = self.queue();
+        let before = std::mem::replace(&mut queue.thread, Server::Stopped);
+        let number = queue.number;
+        drop(queue);
         self.changed.notify_all();
         if let Server::Started(thread) = before
-            && thread.thread().id() != thread::current().id()
+            && number != Some(Threads.current())
         {
             // It does not unwind: what it calls are functions of C.
             let _ = thread.join();
@@ -106,6 +113,7 @@ impl SoftInterrupts {
     }
 
     fn serve(&self) {
+        self.queue().number = Some(Threads.current());
         loop {
             let mut queue = self.queue();
             let Some(work) = queue.work.pop_front() else {
@@ -139,11 +147,11 @@ impl Platform for Soft {
     }
 
     fn waker(&self) -> Waker {
-        Threads.waker()
+        rest::waker()
     }
 
     fn park(&self) {
-        Threads.park();
+        rest::park();
     }
 
     fn serve(&self, queue: Arc<dyn Serves>) {

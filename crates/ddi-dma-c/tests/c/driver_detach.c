@@ -23,9 +23,9 @@ release(void *arg)
 static void
 while_waiting(void)
 {
-    dev_info_t *dip = driver_attach("sim:isa-disk?copy_buffer=4096", &isa_disk);
-    caddr_t memory = kmem_zalloc(LENGTH * (BUFS + 1), KM_SLEEP);
     ddi_dma_attr_t attr = isa_disk;
+    caddr_t memory = xx_odd_alloc(LENGTH * (BUFS + 1));
+    dev_info_t *dip;
     ddi_dma_handle_t holder;
     struct buf *bufs[BUFS];
     struct xxcounts counts;
@@ -33,6 +33,9 @@ while_waiting(void)
     size_t resid;
     int i;
 
+    /* All of the memory takes copy buffer. */
+    attr.dma_attr_align = 512;
+    dip = driver_attach("sim:isa-disk?copy_buffer=4096", &attr);
     XX_CHECK(ddi_dma_alloc_handle(dip, &attr, DDI_DMA_SLEEP, NULL, &holder) == DDI_SUCCESS);
     XX_CHECK(ddi_dma_addr_bind_handle(holder, NULL, memory + LENGTH * BUFS, LENGTH, DDI_DMA_WRITE,
         DDI_DMA_DONTWAIT, NULL, NULL, NULL) == DDI_DMA_MAPPED);
@@ -54,7 +57,7 @@ while_waiting(void)
     }
     ddi_dma_free_handle(&holder);
     ddi_dma_close(dip);
-    kmem_free(memory, LENGTH * (BUFS + 1));
+    xx_odd_free(memory, LENGTH * (BUFS + 1));
 }
 
 /* What is in flight is waited for, whenever detach comes. */
