@@ -446,7 +446,7 @@ static struct modldrv xx_modldrv = { &mod_driverops, "DMA disk", &xx_dev_ops };
 static struct modlinkage xx_modlinkage = { MODREV_1, { &xx_modldrv, NULL } };
 
 int
-xx_init(void)
+_init(void)
 {
     int error = ddi_soft_state_init(&xx_state, sizeof (struct xxstate), 1);
 
@@ -456,11 +456,17 @@ xx_init(void)
 }
 
 int
-xx_fini(void)
+_fini(void)
 {
     int error = mod_remove(&xx_modlinkage);
 
     if (error == 0)
         ddi_soft_state_fini(&xx_state);
     return (error);
+}
+
+int
+_info(struct modinfo *modinfop)
+{
+    return (mod_info(&xx_modlinkage, modinfop));
 }

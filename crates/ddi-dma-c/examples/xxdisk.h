@@ -5,6 +5,8 @@
 #ifndef XXDISK_H
 #define XXDISK_H
 
+#include <sys/modctl.h>
+
 #include "xx.h"
 
 /*
@@ -15,10 +17,6 @@ extern ddi_dma_attr_t xx_dma_attr;
 
 /* attach(9E), detach(9E), and the entry points of a block device. */
 extern struct dev_ops xx_dev_ops;
-
-/* What _init(9E) and _fini(9E) do, whose names belong to the C library here. */
-extern int xx_init(void);
-extern int xx_fini(void);
 
 /* What one instance did. */
 struct xxcounts {

@@ -203,7 +203,7 @@ main(int argc, char **argv)
         argc--;
         argv++;
     }
-    XX_CHECK(xx_init() == 0);
+    XX_CHECK(_init() == 0);
     for (i = 1; (int)i < argc; i++)
         run(argv[i], attributes_of(argv[i]));
     for (i = 0; argc == 1 && i < XX_DISKS; i++) {
@@ -212,6 +212,6 @@ main(int argc, char **argv)
         (void) snprintf(name, sizeof (name), "sim:%s", disks[i].name);
         run(name, &disks[i].attr);
     }
-    XX_CHECK(xx_fini() == 0);
+    XX_CHECK(_fini() == 0);
     return (0);
 }

@@ -83,10 +83,10 @@ in_flight(void)
 int
 main(void)
 {
-    XX_CHECK(xx_init() == 0);
+    XX_CHECK(_init() == 0);
     while_waiting();
     in_flight();
-    XX_CHECK(xx_fini() == 0);
+    XX_CHECK(_fini() == 0);
     (void) printf("detached twice\n");
     return (0);
 }

@@ -13,7 +13,7 @@ main(void)
     caddr_t memory;
     size_t resid;
 
-    XX_CHECK(xx_init() == 0);
+    XX_CHECK(_init() == 0);
     dip = driver_attach("sim:isa-disk", &isa_disk);
     memory = ddi_dma_sim_alloc(dip, LENGTH);
     XX_CHECK(memory != NULL);
@@ -44,7 +44,7 @@ main(void)
 
     ddi_dma_sim_free(dip, memory);
     driver_detach(dip);
-    XX_CHECK(xx_fini() == 0);
+    XX_CHECK(_fini() == 0);
     (void) printf("errors and residuals arrive\n");
     return (0);
 }

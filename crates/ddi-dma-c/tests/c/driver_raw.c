@@ -37,7 +37,7 @@ main(void)
     caddr_t memory;
     ssize_t resid;
 
-    XX_CHECK(xx_init() == 0);
+    XX_CHECK(_init() == 0);
     dip = driver_attach("sim:isa-disk", &isa_disk);
     memory = malloc(LENGTH);
     XX_CHECK(memory != NULL);
@@ -50,7 +50,7 @@ main(void)
     XX_CHECK(raw(dip, memory, LENGTH, (offset_t)1 << 40, B_READ, &resid) == EIO && resid == LENGTH);
     free(memory);
     driver_detach(dip);
-    XX_CHECK(xx_fini() == 0);
+    XX_CHECK(_fini() == 0);
     (void) printf("%d bytes written and read back raw\n", LENGTH);
     return (0);
 }
