@@ -134,7 +134,7 @@ impl Compile {
     }
 }
 
-/// A program that was made.
+/// A program that was made. Its file, which is as large as the library, goes when this does.
 #[derive(Debug)]
 pub struct Program {
     path: PathBuf,
@@ -154,6 +154,13 @@ impl Program {
     /// Runs it under valgrind. [`Output::expect_success`] then also says that there was neither an error nor a leak.
     pub fn valgrind(&self, arguments: &[&str]) -> Output {
         run::valgrind(&self.path, arguments)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // The next run of the test removes what is left.
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

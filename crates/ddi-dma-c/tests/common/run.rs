@@ -87,6 +87,7 @@ pub(super) fn valgrind(program: &Path, arguments: &[&str]) -> Output {
         Ok(text) => text,
         Err(error) => panic!("valgrind wrote no {} ({error})\n{output}", log.display()),
     };
+    let _ = fs::remove_file(&log);
     output
 }
 
