@@ -85,6 +85,10 @@ fn mistakes_with_physio_end_the_process() {
         "physio_nested",
         "panic: physio: bp {} is in use: another physio has it; give each its own, or NULL",
     );
+    told(
+        "getrbuf_in_callback",
+        "panic: getrbuf: KM_SLEEP in interrupt context: a handler or callback cannot sleep; give KM_NOSLEEP",
+    );
     told("physio_in_callback", "panic: physio: called by a handler or callback, which cannot wait");
     told(
         "physio_null",

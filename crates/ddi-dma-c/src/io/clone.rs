@@ -39,7 +39,7 @@ pub unsafe extern "C" fn bioclone(
     let bp = unsafe { Bp::new(bp, ME) };
     let offset = inside(bp, off, len);
     let part = if bp_mem.is_null() {
-        match live::allocate(sleepflag) {
+        match live::allocate(sleepflag, ME) {
             Some(part) => part,
             None => return std::ptr::null_mut(),
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::abi::buf::buf;
 use crate::misuse::misuse;
+use crate::node::{Context, context};
 
 use super::bio;
 use super::raw::Bp;
@@ -43,8 +44,15 @@ fn bufs() -> MutexGuard<'static, Bufs> {
     BUFS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Allocates a buf, as `bioinit` leaves it; `None` where there is no memory and the caller does not wait.
-pub(super) fn allocate(sleepflag: c_int) -> Option<Bp> {
+/// Allocates a buf, as `bioinit` leaves it; `None` where there is no memory and the caller does not wait. A mistake ends
+/// the process in the name of `function`.
+pub(super) fn allocate(sleepflag: c_int, function: &str) -> Option<Bp> {
+    if sleepflag & KM_NOSLEEP == 0 && context() == Context::Interrupt {
+        misuse!(
+            function,
+            "KM_SLEEP in interrupt context: a handler or callback cannot sleep; give KM_NOSLEEP"
+        );
+    }
     // SAFETY: a buf has bytes.
     let bp = unsafe { alloc(LAYOUT) }.cast::<buf>();
     if bp.is_null() {
@@ -54,7 +62,7 @@ pub(super) fn allocate(sleepflag: c_int) -> Option<Bp> {
         handle_alloc_error(LAYOUT);
     }
     // SAFETY: it is memory for a buf, of its alignment; it is one as soon as `clear` has filled it.
-    let bp = unsafe { Bp::new(bp, "getrbuf") };
+    let bp = unsafe { Bp::new(bp, function) };
     bio::clear(bp);
     bufs().allocated.insert(bp.into(), None);
     Some(bp)
@@ -75,7 +83,7 @@ pub(super) fn keep(bp: Bp, memory: Option<Kept>) {
 /// Allocates a buf; NULL where there is no memory and `sleepflag` is `KM_NOSLEEP` (`getrbuf(9F)`).
 #[unsafe(no_mangle)]
 pub extern "C" fn getrbuf(sleepflag: c_int) -> *mut buf {
-    allocate(sleepflag).map_or(std::ptr::null_mut(), Bp::as_ptr)
+    allocate(sleepflag, "getrbuf").map_or(std::ptr::null_mut(), Bp::as_ptr)
 }
 
 /// Frees a buf, and unlocks the memory that it keeps (`freerbuf(9F)`).

@@ -87,7 +87,7 @@ pub unsafe extern "C" fn physio(
     if let Err(text) = request.check() {
         return refuse(format_args!("{text}"));
     }
-    let own = if bp.is_null() { live::allocate(0) } else { None };
+    let own = if bp.is_null() { live::allocate(0, ME) } else { None };
     // SAFETY: the caller promises a buf; `allocate` gives one, and none where it is not asked.
     let bp = own.unwrap_or_else(|| unsafe { Bp::new(bp, ME) });
     let piece = Piece {

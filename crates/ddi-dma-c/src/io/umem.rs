@@ -174,7 +174,7 @@ pub extern "C" fn ddi_umem_iosetup(
             return ptr::null_mut();
         }
     };
-    let Some(bp) = live::allocate(sleepflag) else {
+    let Some(bp) = live::allocate(sleepflag, "ddi_umem_iosetup") else {
         note("ddi_umem_iosetup: memory for a buf is not to be had");
         return ptr::null_mut();
     };

@@ -274,6 +274,49 @@ sorted(void)
     CHECK(bufs[0].av_forw - bufs, 2);
 }
 
+/* An arm that moves one way, against what it is to do: many queues, built and emptied in turn. */
+static void
+sorted_as_told(void)
+{
+    struct buf bufs[24], *bp;
+    struct diskhd head;
+    unsigned random = 1, queued = 0, order[24], n, i, at;
+
+    memset(&head, 0, sizeof (head));
+    for (i = 0; i < 24; i++)
+        bioinit(&bufs[i]);
+    for (n = 0; n < 2000; n++) {
+        random = random * 1103515245 + 12345;
+        if (queued == 24 || (queued > 0 && (random >> 16) % 5 < 2)) {
+            /* The first is done. */
+            bufs[order[0]].b_flags = 0;
+            head.av_forw = head.av_forw->av_forw;
+            memmove(order, order + 1, --queued * sizeof (order[0]));
+            continue;
+        }
+        for (i = 0; bufs[i].b_flags != 0; i++)
+            ;
+        bufs[i].b_flags = B_BUSY;
+        bufs[i].b_resid = (random >> 20) % 10;
+        /* Behind the first: those at its place or further, then the others; both in order, equals as they came. */
+        for (at = queued; at > 1; at--) {
+            int ahead = bufs[order[at - 1]].b_resid < bufs[order[0]].b_resid;
+            int behind = bufs[i].b_resid < bufs[order[0]].b_resid;
+
+            if (ahead < behind || (ahead == behind && bufs[order[at - 1]].b_resid <= bufs[i].b_resid))
+                break;
+        }
+        memmove(order + at + 1, order + at, (queued - at) * sizeof (order[0]));
+        order[at] = i;
+        queued++;
+        disksort(&head, &bufs[i]);
+        for (at = 0, bp = head.av_forw; at < queued; at++, bp = bp->av_forw)
+            CHECK(bp - bufs, order[at]);
+        CHECK_PTR(bp, NULL);
+        CHECK(head.av_back - bufs, order[queued - 1]);
+    }
+}
+
 int
 main(void)
 {
@@ -284,5 +327,6 @@ main(void)
     clones();
     copies();
     sorted();
+    sorted_as_told();
     return (0);
 }

@@ -94,7 +94,7 @@ physio_with(int (*strategy)(struct buf *))
     static char memory[512];
     iovec_t iov = { memory, sizeof (memory) };
     struct uio uio;
-    struct buf *bp = getrbuf(KM_SLEEP);
+    struct buf *bp = getrbuf(KM_NOSLEEP);
 
     memset(&uio, 0, sizeof (uio));
     uio.uio_iov = &iov;
@@ -159,6 +159,20 @@ static void
 biowait_in_callback(void)
 {
     as_callback(waits);
+}
+
+static int
+allocates(caddr_t unused)
+{
+    (void) unused;
+    freerbuf(getrbuf(KM_SLEEP));
+    return (1);
+}
+
+static void
+getrbuf_in_callback(void)
+{
+    as_callback(allocates);
 }
 
 static int
@@ -318,6 +332,7 @@ static const struct {
     { "physio_nested", physio_nested },
     { "physio_null", physio_null },
     { "biowait_in_callback", biowait_in_callback },
+    { "getrbuf_in_callback", getrbuf_in_callback },
     { "physio_in_callback", physio_in_callback },
     { "clone_outside", clone_outside },
     { "bioerror_negative", bioerror_negative },

@@ -262,6 +262,15 @@ refusals(void)
     CHECK(uio.uio_resid, 512);
     CHECK(raw(NULL, B_WRITE, sectors, &uio), 0);
 
+    /* Addresses that no memory has: past the end of all of them, and the kernel's. */
+    iov[0].iov_base = (void *)(uintptr_t)-256;
+    iov[0].iov_len = 512;
+    request(&uio, iov, 1, 0);
+    CHECK(raw(NULL, B_WRITE, sectors, &uio), EFAULT);
+    iov[0].iov_base = (void *)(uintptr_t)0xffff800000000000;
+    CHECK(raw(NULL, B_WRITE, sectors, &uio), EFAULT);
+    CHECK(npieces, 0);
+
     /* Requests that make no sense. */
     iov[0].iov_base = pages;
     iov[0].iov_len = 512;

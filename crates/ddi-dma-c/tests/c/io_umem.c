@@ -27,6 +27,7 @@ errors(void)
     CHECK(ddi_umem_lock(pages, 3 * PAGESIZE, DDI_UMEMLOCK_READ, &cookie), ENOMEM);
     CHECK(ddi_umem_lock(pages + PAGESIZE, 2 * PAGESIZE, DDI_UMEMLOCK_READ, &cookie), EFAULT);
     CHECK(ddi_umem_lock(NULL, PAGESIZE, DDI_UMEMLOCK_READ, &cookie), EFAULT);
+    CHECK(ddi_umem_lock((caddr_t)(uintptr_t)-PAGESIZE, PAGESIZE, DDI_UMEMLOCK_READ, &cookie), EFAULT);
     CHECK(ddi_umem_lock(pages + 3 * PAGESIZE, PAGESIZE, DDI_UMEMLOCK_WRITE, &cookie), EACCES);
     CHECK(ddi_umem_lock(pages + 3 * PAGESIZE, PAGESIZE, DDI_UMEMLOCK_READ | DDI_UMEMLOCK_WRITE, &cookie), EACCES);
     CHECK(ddi_umem_lock(pages + 4 * PAGESIZE, PAGESIZE, DDI_UMEMLOCK_READ, &cookie), EACCES);
