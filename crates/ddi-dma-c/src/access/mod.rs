@@ -1,5 +1,6 @@
 //! `ddi_acc_handle_t`: a way to the words of private memory, or to the registers of a device.
 
+mod check;
 mod rep;
 mod words;
 
@@ -11,6 +12,7 @@ use crate::device::{RegisterWindow, Width};
 use crate::misuse::misuse;
 use crate::node::Node;
 use crate::table::{BadHandle, Guard, Table};
+pub(crate) use check::check;
 
 /// What `ddi_acc_handle_t` points to in C: nothing. Its value is a handle of the table.
 pub(crate) enum AccHandleRef {}

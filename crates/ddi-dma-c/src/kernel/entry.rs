@@ -1,13 +1,11 @@
-//! Entry points for drivers that have none of their own, and for `_init` and `_fini` what stands for a panic.
+//! Entry points for drivers that have none of their own.
 
 use std::ffi::{c_int, c_short, c_void};
 
 use rustix::io::Errno;
 
+use crate::codes::{DDI_FAILURE, DDI_SUCCESS};
 use crate::node::DevInfo;
-
-const DDI_SUCCESS: c_int = 0;
-const DDI_FAILURE: c_int = -1;
 
 /// Stands for an entry point that there is not: `ENXIO`, whatever the arguments.
 #[unsafe(no_mangle)]

@@ -8,11 +8,9 @@ use rustix::io::Errno;
 
 use super::kmem::{Block, Contents};
 use super::message::{self, Level};
+use crate::codes::{DDI_FAILURE, DDI_SUCCESS};
 use crate::misuse::misuse;
 use crate::table::{BadHandle, Table};
-
-const DDI_SUCCESS: c_int = 0;
-const DDI_FAILURE: c_int = -1;
 
 /// All soft states.
 static STATES: Table<SoftState, 12> = Table::new();
