@@ -3,6 +3,8 @@
 mod common;
 
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use common::{AROUND, GUARD, STALE, pattern};
 use ddi_dma::{BindFlags, Bus, BusConfig, DmaObject, Dmae, View};
@@ -276,4 +278,35 @@ fn a_device_that_goes_on_reaches_nothing_of_the_process() {
     drop(lent);
     bus.write(page, &[2; 4096]).expect("memory");
     assert_eq!(process.bytes(), [1; 4096]);
+}
+
+#[test]
+fn a_drop_waits_for_accesses_that_run() {
+    let machine = machines().next().expect("a machine");
+    let bus = machine.device_bus(NexusKind::Pci);
+    for round in 0..50 {
+        let process = Process::new(3, &[0xFF; 9000]);
+        let lent = process.lend(&machine);
+        let pages = lent.pages().to_vec();
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut value = 0u8;
+                while !stop.load(Ordering::Relaxed) {
+                    value = value.wrapping_add(1);
+                    pages.iter().for_each(|page| bus.write(*page, &[value % 100; 4096]).expect("memory"));
+                }
+            });
+            if round % 2 == 0 {
+                thread::yield_now();
+            }
+            drop(lent);
+            // The device writes on, and from here on into its frames.
+            let (before, after) = (process.bytes(), process.bytes());
+            stop.store(true, Ordering::Relaxed);
+            assert!(before == after);
+        });
+        process.assert_guards();
+    }
+    assert_eq!(machine.memory().used(), 0);
 }

@@ -11,7 +11,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ddi_dma::View;
@@ -24,6 +24,17 @@ pub(super) struct Lendings {
     count: AtomicUsize,
     /// By the physical address of the first byte.
     runs: RwLock<BTreeMap<u64, Run>>,
+    /// Writes that went to frames while something was lent. Changes only while `runs` is held for writing.
+    frame_writes: AtomicU64,
+}
+
+/// Whether frames were written while something stood in for some of their bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FrameBytes {
+    /// None was: they hold what they held.
+    Untouched,
+    /// Some were, these or others.
+    Written,
 }
 
 /// Bytes of one frame.
@@ -55,16 +66,22 @@ enum Place {
 impl Lendings {
     /// Nothing is lent.
     pub(super) fn new(page_size: u64) -> Self {
-        Lendings { page_size, count: AtomicUsize::new(0), runs: RwLock::default() }
+        Lendings {
+            page_size,
+            count: AtomicUsize::new(0),
+            runs: RwLock::default(),
+            frame_writes: AtomicU64::new(0),
+        }
     }
 
-    /// Has memory of the process from `start` on stand in for the frames of a view, as many bytes as it has.
+    /// Has memory of the process from `start` on stand in for the frames of a view, as many bytes as it has. Tells how
+    /// often frames had been written.
     ///
     /// # Safety
     ///
     /// Until [`end`](Self::end) of the same view the bytes may be read and written from every thread. The frames are
     /// the caller's, and an extent of the view lies in one page.
-    pub(super) unsafe fn begin(&self, view: View<'_>, start: NonNull<u8>) {
+    pub(super) unsafe fn begin(&self, view: View<'_>, start: NonNull<u8>) -> u64 {
         let mut runs = self.write_lock();
         let mut cpu = start;
         for extent in view.extents() {
@@ -74,15 +91,22 @@ impl Lendings {
             cpu = unsafe { cpu.add(extent.size as usize) };
         }
         self.count.store(runs.len(), Ordering::Relaxed);
+        self.frame_writes.load(Ordering::Relaxed)
     }
 
-    /// Has frames stand for themselves again, and waits for accesses that run.
-    pub(super) fn end(&self, view: View<'_>) {
+    /// Has frames stand for themselves again, and waits for accesses that run. `before` is what [`begin`](Self::begin)
+    /// told.
+    pub(super) fn end(&self, view: View<'_>, before: u64) -> FrameBytes {
         let mut runs = self.write_lock();
         for extent in view.extents() {
             runs.remove(&extent.address);
         }
         self.count.store(runs.len(), Ordering::Relaxed);
+        if self.frame_writes.load(Ordering::Relaxed) == before {
+            FrameBytes::Untouched
+        } else {
+            FrameBytes::Written
+        }
     }
 
     /// Reads physical memory, all of which is there.
@@ -113,7 +137,10 @@ impl Lendings {
         each_piece(&runs, self.page_size, address..address + from.len() as u64, |piece, place| {
             let from = &from[piece];
             match place {
-                Place::Frame(address) => file.write_all_at(from, address),
+                Place::Frame(address) => {
+                    self.frame_writes.fetch_add(1, Ordering::Relaxed);
+                    file.write_all_at(from, address)
+                }
                 Place::Process(to) => {
                     // SAFETY: as in `read`.
                     unsafe { to.as_ptr().copy_from(from.as_ptr(), from.len()) };

@@ -7,6 +7,7 @@ use ddi_dma::{DmaObject, PageList, View};
 
 use super::buffer::BufferSpec;
 use super::frame_list::FrameList;
+use super::lendings::FrameBytes;
 use super::{Memory, MemoryError};
 
 /// Memory of the process that is lent to a simulated machine: see [`Machine::lend`](crate::Machine::lend).
@@ -21,6 +22,8 @@ pub struct Lent {
     frames: FrameList,
     offset: u64,
     length: u64,
+    /// How often frames had been written before.
+    frame_writes: u64,
 }
 
 // SAFETY: the bytes may be accessed from every thread (invariant); the pointer to them is tied to none.
@@ -46,10 +49,10 @@ impl Lent {
         let offset = address as u64 % page_size;
         let frames = FrameList::new(memory, &BufferSpec::new(length).offset(offset))?;
         // INVARIANT: the caller promises the bytes, and `begin` has them stand in.
-        let lent = Lent { start, frames, offset, length };
+        let mut lent = Lent { start, frames, offset, length, frame_writes: 0 };
         // SAFETY: the caller promises that the bytes are there until the value is dropped, which ends it. The view is one
         // of pages.
-        unsafe { memory.lendings.begin(lent.view(), start) };
+        lent.frame_writes = unsafe { memory.lendings.begin(lent.view(), start) };
         Ok(lent)
     }
 
@@ -77,11 +80,16 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.frames.memory().lendings.end(self.view());
-        // Into the frames of pages that the object fills nobody has written: what was written went to the process.
-        let page_size = self.frames.page_size();
-        let (first, end) = (self.offset.div_ceil(page_size), (self.offset + self.length) / page_size);
-        self.frames.give_back_blank(first as usize..end as usize);
+        let pages = match self.frames.memory().lendings.end(self.view(), self.frame_writes) {
+            FrameBytes::Untouched => 0..self.frames.pages().len(),
+            // Those of pages that the object fills were not: what was written went to the process.
+            FrameBytes::Written => {
+                let page_size = self.frames.page_size();
+                let (first, end) = (self.offset.div_ceil(page_size), (self.offset + self.length) / page_size);
+                first as usize..end as usize
+            }
+        };
+        self.frames.give_back_blank(pages);
     }
 }
 
