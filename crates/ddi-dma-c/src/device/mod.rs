@@ -30,7 +30,7 @@ pub(crate) use window::{RegisterWindow, Width};
 /// What stands behind a `dev_info_t`.
 pub(crate) enum Hardware {
     /// A device of a simulated machine.
-    Sim(Sim),
+    Sim(Box<Sim>),
     /// A PCI device of this machine.
     Vfio(Vfio),
 }

@@ -24,7 +24,7 @@ pub(super) fn open(text: &str, platform: Arc<dyn Platform>) -> Result<Opened, St
     };
     let one_list = (name.lists() == Lists::One).then(|| (ONE_LIST.to_owned(), 1));
     let properties: BTreeMap<String, i32> = one_list.into_iter().collect();
-    let hardware = Hardware::Sim(Sim::new(machine, model, wires, text, platform));
+    let hardware = Hardware::Sim(Box::new(Sim::new(machine, model, wires, text, platform)));
     Ok(Opened { hardware, bus, device, properties })
 }
 

@@ -70,6 +70,14 @@ impl Engine {
         work(channel).map_err(|error| error.to_string())
     }
 
+    /// Tells a channel of the device to do something that it does not refuse.
+    pub(super) fn tell(&self, number: c_int, work: impl FnOnce(&mut Channel)) -> Result<(), String> {
+        self.on(number, |channel| {
+            work(channel);
+            Ok(())
+        })
+    }
+
     /// Programs a channel of the device.
     ///
     /// # Safety

@@ -7,12 +7,13 @@ use ddi_dma_vfio::{Bar, Region, RegionError, VfioDevice};
 
 use crate::device::window::{RegisterWindow, Width};
 
-/// Bytes of the configuration space of PCI. That of PCI Express lies behind.
-const CONFIG_BYTES: u64 = 256;
+/// Bytes of the configuration space of PCI, and of that of PCI Express.
+const PCI_CONFIG_BYTES: u16 = 0x100;
+const EXPRESS_CONFIG_BYTES: u16 = 0x1000;
 
 /// The register sets in their order: configuration space is number 0, as on Solaris.
 pub(super) fn register_sets(device: &Arc<VfioDevice>) -> Result<Vec<Arc<dyn RegisterWindow>>, RegionError> {
-    let mut sets: Vec<Arc<dyn RegisterWindow>> = vec![Arc::new(Config(Arc::clone(device)))];
+    let mut sets: Vec<Arc<dyn RegisterWindow>> = vec![Arc::new(Config::new(device))];
     for bar in Bar::ALL.into_iter().filter(|bar| *bar != Bar::Rom) {
         match device.region(bar) {
             Ok(region) => sets.push(Arc::new(Behind(region))),
@@ -24,15 +25,29 @@ pub(super) fn register_sets(device: &Arc<VfioDevice>) -> Result<Vec<Arc<dyn Regi
 }
 
 /// Configuration space. What the kernel refuses reads as all ones and is lost.
-struct Config(Arc<VfioDevice>);
+struct Config {
+    device: Arc<VfioDevice>,
+    length: u16,
+}
+
+impl Config {
+    fn new(device: &Arc<VfioDevice>) -> Self {
+        // The kernel gives as much of it as the device has.
+        let length = match device.config_read8(EXPRESS_CONFIG_BYTES - 1) {
+            Ok(_) => EXPRESS_CONFIG_BYTES,
+            Err(_) => PCI_CONFIG_BYTES,
+        };
+        Config { device: Arc::clone(device), length }
+    }
+}
 
 impl RegisterWindow for Config {
     fn load(&self, offset: u64, width: Width) -> u64 {
         let Ok(place) = u16::try_from(offset) else { return width.ones() };
         let value = match width {
-            Width::Bits8 => self.0.config_read8(place).map(u64::from),
-            Width::Bits16 => self.0.config_read16(place).map(u64::from),
-            Width::Bits32 => self.0.config_read32(place).map(u64::from),
+            Width::Bits8 => self.device.config_read8(place).map(u64::from),
+            Width::Bits16 => self.device.config_read16(place).map(u64::from),
+            Width::Bits32 => self.device.config_read32(place).map(u64::from),
             Width::Bits64 => return width.ones(),
         };
         value.unwrap_or(width.ones())
@@ -42,15 +57,15 @@ impl RegisterWindow for Config {
         let Ok(place) = u16::try_from(offset) else { return };
         // Refused where the device has gone, or its memory would be turned off.
         let _ = match width {
-            Width::Bits8 => self.0.config_write8(place, value as u8),
-            Width::Bits16 => self.0.config_write16(place, value as u16),
-            Width::Bits32 => self.0.config_write32(place, value as u32),
+            Width::Bits8 => self.device.config_write8(place, value as u8),
+            Width::Bits16 => self.device.config_write16(place, value as u16),
+            Width::Bits32 => self.device.config_write32(place, value as u32),
             Width::Bits64 => Ok(()),
         };
     }
 
     fn length(&self) -> u64 {
-        CONFIG_BYTES
+        self.length.into()
     }
 }
 
