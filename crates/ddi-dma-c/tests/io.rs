@@ -25,6 +25,8 @@ fn a_buf_is_issued_waited_for_and_used_again() {
 #[test]
 fn raw_io_is_cut_and_counted() {
     passes("io_physio");
+    // A program of gcc's has `maxphys` in itself, and the library looks for it there.
+    Compile::test("io_physio").linkage(Linkage::Shared).program().run(&[]).expect_success();
 }
 
 #[test]

@@ -306,6 +306,78 @@ refusals(void)
     unmap_pages(pages + 3 * PAGESIZE, 1);
 }
 
+/* What the devices of many requests moved, and how the last of their pieces ended. */
+static struct {
+    unsigned random;
+    size_t moved;
+    int error;
+} told;
+
+static unsigned
+random_below(unsigned end)
+{
+    told.random = told.random * 1103515245 + 12345;
+    return ((told.random >> 12) % end);
+}
+
+/* A piece in seven ends short, one in seven fails, with or without bytes moved. */
+static int
+strategy_any(struct buf *bp)
+{
+    unsigned how = random_below(7);
+
+    CHECK(bp->b_lblkno, (daddr_t)(told.moved / DEV_BSIZE));
+    told.error = 0;
+    if (how < 2)
+        bp->b_resid = 1 + random_below((unsigned)bp->b_bcount);
+    if (how == 1)
+        bioerror(bp, told.error = 1 + (int)random_below(100));
+    told.moved += bp->b_bcount - bp->b_resid;
+    biodone(bp);
+    return (0);
+}
+
+/* However a request ends, it has moved on by what was moved, from its start on and without a gap. */
+static void
+any_request(void)
+{
+    static char memory[8][40000];
+    iovec_t iov[8];
+    struct uio uio;
+    int i, n, round, error;
+    size_t total, left, lengths[8];
+
+    told.random = 1;
+    for (round = 0; round < 500; round++) {
+        n = (int)random_below(9);
+        for (total = 0, i = 0; i < n; i++) {
+            lengths[i] = random_below(3) == 0 ? 0 : random_below(sizeof (memory[i]) + 1);
+            iov[i].iov_base = memory[i];
+            iov[i].iov_len = lengths[i];
+            total += lengths[i];
+        }
+        request(&uio, iov, n, 0);
+        told.moved = 0;
+        told.error = 0;
+        error = physio(strategy_any, NULL, NODEV, B_READ, sectors, &uio);
+        CHECK(error, told.error);
+        CHECK(uio.uio_loffset, told.moved);
+        CHECK(uio.uio_resid, total - told.moved);
+        for (left = told.moved, i = 0; i < n; i++) {
+            size_t done = lengths[i] < left ? lengths[i] : left;
+
+            left -= done;
+            CHECK_PTR(iov[i].iov_base, memory[i] + done);
+            CHECK(iov[i].iov_len, lengths[i] - done);
+        }
+        CHECK(uio.uio_iov - iov, n - uio.uio_iovcnt);
+        for (i = 0; i < n - uio.uio_iovcnt; i++)
+            CHECK(iov[i].iov_len, 0);
+        /* What was moved is behind the request. */
+        CHECK(told.moved == 0 || uio.uio_iovcnt == 0 || uio.uio_iov->iov_len > 0, 1);
+    }
+}
+
 static void
 limits(void)
 {
@@ -332,6 +404,7 @@ main(void)
     short_device();
     errors();
     refusals();
+    any_request();
     limits();
     return (0);
 }
