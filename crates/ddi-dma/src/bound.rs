@@ -129,7 +129,7 @@ impl<O: DmaObject> Bound<O> {
             self.bind_mapped(flags, patience)?;
         } else {
             self.make_plan(flags, self.budget)?;
-            if self.plan.room() > 0 || self.cache_work != CacheWork::None {
+            if !self.plan.goes_whole() || self.cache_work != CacheWork::None {
                 self.take_run(flags, patience)?;
                 self.prepare(flags);
             }
@@ -166,7 +166,7 @@ impl<O: DmaObject> Bound<O> {
             _ => View::Extents(&self.mapped),
         };
         self.plan.make(view, &self.engine, budget, sliding, lists)?;
-        if self.map.is_some() {
+        if self.map.is_some() || self.isolation.is_some() {
             self.rebase();
         }
         Ok(())
@@ -174,7 +174,7 @@ impl<O: DmaObject> Bound<O> {
 
     /// Where map space slides, the plan is that of a window.
     #[cold]
-    fn rebase(&mut self) {
+    pub(crate) fn rebase(&mut self) {
         if let Some(slide) = &self.slide {
             self.plan.rebase(slide.start(self.window), self.window);
         }
@@ -190,16 +190,12 @@ impl<O: DmaObject> Bound<O> {
         loop {
             self.map(flags, patience, most)?;
             if let Err(error) = self.make_plan(flags, self.budget) {
-                self.unmap();
-                // A window of no more bytes than may be copied always goes: all of it copied, if need be.
-                most = match (&error, &self.slide) {
-                    (BindErrorKind::TooBig(TooBig::Copy { .. } | TooBig::Room { .. }), Some(slide)) => {
-                        slide.halved(self.budget.bytes)
-                    }
-                    _ => None,
+                if let Some(smaller) = self.smaller_window(&error) {
+                    self.unmap();
+                    most = smaller;
+                    continue;
                 }
-                .ok_or(error)?;
-                continue;
+                self.plan_window().inspect_err(|_| self.unmap())?;
             }
             let taken = match self.map {
                 None => self.take_run(flags, patience),
@@ -218,6 +214,17 @@ impl<O: DmaObject> Bound<O> {
         }
         self.prepare(flags);
         Ok(())
+    }
+
+    /// A size for windows that may do where this one does not.
+    fn smaller_window(&self, error: &BindErrorKind) -> Option<u64> {
+        let BindErrorKind::TooBig(big) = error else { return None };
+        match big {
+            // A window of no more bytes than may be copied always goes: all of it copied, if need be.
+            TooBig::Copy { .. } | TooBig::Room { .. } => self.slide.as_ref()?.halved(self.budget.bytes),
+            TooBig::Lists { .. } => self.slide.as_ref()?.halved(u64::MAX),
+            TooBig::Granule { .. } => None,
+        }
     }
 
     /// Waits for a run like that of the plan, and keeps it for the next round. Who does not wait gets the error.
@@ -364,10 +371,10 @@ impl<O: DmaObject> Bound<O> {
 
     /// What the planner was shown.
     pub(crate) fn view(&self) -> View<'_> {
-        match (&self.object, self.map, &self.isolation) {
-            (_, Some(_), _) | (_, _, Some(_)) => View::Extents(&self.mapped),
-            (Some(object), None, None) => object.view(),
-            (None, None, None) => View::Extents(&[]),
+        let own = self.map.is_none() && self.isolation.is_none() && self.slide.is_none();
+        match &self.object {
+            Some(object) if own => object.view(),
+            _ => View::Extents(&self.mapped),
         }
     }
 

@@ -45,7 +45,8 @@ bitflags! {
         /// The device reaches no byte but the object's, whole pages apart: partial pages at the ends of the object's
         /// extents go through the copy buffer. Only behind an IOMMU.
         const ISOLATE = 0x4_0000;
-        /// An error instead of a window that takes more than one list.
+        /// No window has more than one list: the driver gives the engine a window at a time. With PARTIAL, windows end where
+        /// their lists do; without it, more than one list is an error.
         const ONE_LIST = 0x1_0000;
         /// The driver promises that the device fills the whole object: the copy buffer is not filled first.
         const OVERWRITE = 0x2_0000;

@@ -69,6 +69,7 @@ mod device_io;
 pub mod dmae;
 mod error;
 mod flags;
+mod grain;
 mod handle;
 mod handle_limit;
 mod iovec;

@@ -7,6 +7,7 @@ use core::ops::Range;
 use crate::bound::Bound;
 use crate::error::{BindErrorKind, Shortage};
 use crate::flags::BindFlags;
+use crate::grain::{Grain, Ground};
 use crate::isolate::Isolation;
 use crate::nexus::{MapId, MapRequest, Redzone};
 use crate::object::{Addresses, DmaObject, Extent, View};
@@ -17,8 +18,7 @@ use crate::wait::{Patience, Wait};
 #[derive(Debug)]
 pub(crate) struct Slide {
     step: u64,
-    /// No window but the last is smaller.
-    unit: u64,
+    grain: Grain,
     length: u64,
     /// The extents of the window that is mapped.
     pub(crate) part: Vec<Extent>,
@@ -36,34 +36,13 @@ impl Slide {
 
     /// A size for smaller windows, of no more bytes than may be copied; `None` where they cannot be smaller.
     pub(crate) fn halved(&self, budget: u64) -> Option<u64> {
-        (self.step > self.unit).then(|| (self.step / 2).min(budget).max(self.unit))
+        let half = (self.step / 2).min(budget).max(self.grain.unit);
+        (self.step > self.grain.unit).then(|| self.grain.at_most(half, self.length)).flatten()
     }
 
     fn range(&self, window: usize) -> Range<u64> {
         let start = self.start(window);
         start..(start + self.step).min(self.length)
-    }
-}
-
-/// How windows of an object may be cut.
-struct Grain {
-    /// Windows but the last are a multiple of this: whole pages and whole granules.
-    unit: u64,
-    /// I/O addresses that a window takes beyond its bytes.
-    extra: u64,
-    /// The last window is no smaller.
-    min: u64,
-}
-
-impl Grain {
-    /// The largest window below `size` that fits `room` bytes of I/O addresses; one unit, where none does.
-    fn smaller(&self, size: u64, room: u64, length: u64) -> u64 {
-        let fits = room.saturating_sub(self.extra).min(size - 1);
-        let mut step = fits - fits % self.unit;
-        while step > self.unit && (1..self.min).contains(&(length % step)) {
-            step -= self.unit;
-        }
-        step.max(self.unit)
     }
 }
 
@@ -92,41 +71,50 @@ impl<O: DmaObject> Bound<O> {
             Some(0) => return Err(PlanError::Empty.into()),
             Some(length) => length,
         };
-        let grain = self.grain(object.view());
+        let grain = self.grain(object.view(), length);
         let mut size = length;
-        if most < length && size > grain.unit {
-            size = grain.smaller(size, most.saturating_add(grain.extra), length);
-            self.slide = Some(Slide { step: size, unit: grain.unit, length, part: Vec::new() });
+        let slide = |step| Some(Slide { step, grain, length, part: Vec::new() });
+        if most < length
+            && let Some(step) = grain.at_most(most, length)
+        {
+            size = step;
+            self.slide = slide(step);
         }
+        let mut smallest = !flags.contains(BindFlags::PARTIAL) || size <= grain.unit;
         loop {
-            let smaller = flags.contains(BindFlags::PARTIAL) && size > grain.unit;
             // A task that waits already asks from its place in the queue.
-            let passing = smaller && self.map_ticket.is_none();
+            let passing = !smallest && self.map_ticket.is_none();
             let patience = if passing { Patience::Wait(Wait::DontWait) } else { patience };
             let shortage = match self.map_window(0..size, patience, None) {
                 Ok(()) => return Ok(()),
                 Err(shortage) => shortage,
             };
-            if !smaller {
+            if smallest {
                 self.slide = None;
                 self.device.bus.ledger.count_shortage(&shortage);
                 return Err(shortage.into());
             }
-            size = grain.smaller(size, shortage.largest, length);
-            self.slide = Some(Slide { step: size, unit: grain.unit, length, part: Vec::new() });
+            match grain.smaller(size, shortage.largest, length) {
+                Some(step) => {
+                    size = step;
+                    self.slide = slide(step);
+                    smallest = size <= grain.unit;
+                }
+                None => smallest = true,
+            }
         }
     }
 
-    fn grain(&self, view: View<'_>) -> Grain {
+    fn grain(&self, view: View<'_>, length: u64) -> Grain {
         let page = self.device.bus.info.page_size;
-        let attr = self.engine.attr();
-        let granule = u64::from(attr.granular);
-        // A page is a power of two, so what the granule lacks to be a multiple of it are factors of two.
-        let unit = granule.saturating_mul(page / page.min(granule & granule.wrapping_neg()));
-        let starts = view.extents().next().map_or(0, |extent| extent.address);
+        let start = view.extents().next().map_or(0, |extent| extent.address);
         let redzone = if self.flags.contains(BindFlags::REDZONE) { page } else { 0 };
-        let within = if starts.is_multiple_of(page) { 0 } else { page };
-        Grain { unit, extra: redzone + within, min: attr.minxfer.into() }
+        let ground = Ground { page, start, length, redzone };
+        if self.flags.contains(BindFlags::ONE_LIST.union(BindFlags::PARTIAL)) {
+            Grain::of_lists(&self.engine, ground, self.budget)
+        } else {
+            Grain::of_windows(&self.engine, ground)
+        }
     }
 
     /// Maps this range of the object, in the place of the mapping before it.
@@ -215,13 +203,44 @@ impl<O: DmaObject> Bound<O> {
     fn remap(&mut self, range: Range<u64>) -> Result<(), BindErrorKind> {
         let patience = Patience::Wait(Wait::DontWait);
         let before = self.map.take();
-        // Nobody else gets what the window before had: both happen under one lock.
-        self.map_window(range, patience, before)?;
         if let Some(run) = self.run.take() {
             self.device.bus.copy_buffer.keep(&self.slot, run);
         }
-        self.make_plan(self.flags, self.budget)?;
-        self.take_run(self.flags, patience)
+        // Nobody else gets what the window before had: both happen under one lock.
+        if self.map_window(range.clone(), patience, before).is_err() {
+            // The run that is kept may take the space that is short.
+            self.device.bus.copy_buffer.close_slot(&self.slot);
+            self.map_window(range, patience, None)?;
+        }
+        self.plan_window()?;
+        match self.take_run(self.flags, patience) {
+            Err(short @ BindErrorKind::NoResources(_)) if self.map.is_some() => {
+                self.copy_window(short)?;
+                self.take_run(self.flags, patience)
+            }
+            taken => taken,
+        }
+    }
+
+    /// Plans the window that is mapped. One that takes more lists than it may have as it lies is copied.
+    pub(crate) fn plan_window(&mut self) -> Result<(), BindErrorKind> {
+        match self.make_plan(self.flags, self.budget) {
+            Err(error @ BindErrorKind::TooBig(_)) => self.copy_window(error),
+            planned => planned,
+        }
+    }
+
+    /// Plans a window of one list all of which is copied, so that it needs no map space of its own; where that does not
+    /// go either, or is not asked for, there remains the error.
+    fn copy_window(&mut self, error: BindErrorKind) -> Result<(), BindErrorKind> {
+        if self.slide.is_none() || !self.flags.contains(BindFlags::ONE_LIST) {
+            return Err(error);
+        }
+        let view = View::Extents(&self.mapped);
+        self.plan.make_copied(view, &self.engine, self.budget).map_err(|_| error)?;
+        self.rebase();
+        self.unmap();
+        Ok(())
     }
 }
 

@@ -121,7 +121,9 @@ impl<O: DmaObject> Bound<O> {
             Some(memory) => SyncTarget::Memory { memory, range: (range.start, range.end) },
             None => SyncTarget::Object { view, range: (of_view.start, of_view.end), map: self.map },
         };
-        if !what.range().is_empty() {
+        // A window that is copied as a whole is not mapped.
+        let mapped = self.slide.is_none() || self.map.is_some();
+        if mapped && !what.range().is_empty() {
             nexus.sync(&SyncRequest { what, sync_for, direction });
         }
         let Some(memory) = &self.run else { return };

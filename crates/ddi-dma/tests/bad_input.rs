@@ -137,7 +137,7 @@ fn objects_and_flags_that_do_not_bind() {
     let mut handle = handle(&bus, &attr);
     let (near, far) = ([1, 3, 5, 7], [40, 42, 44]);
     let none = BindFlags::empty();
-    let cases: [(&[u64], u64, BindFlags, BindErrorKind, &str); 7] = [
+    let cases: [(&[u64], u64, BindFlags, BindErrorKind, &str); 6] = [
         (
             &near,
             PAGE,
@@ -167,13 +167,6 @@ fn objects_and_flags_that_do_not_bind() {
             BindFlags::ONE_LIST,
             BindErrorKind::TooBig(TooBig::Lists { lists: 2, offset: 0 }),
             "ONE_LIST allows one",
-        ),
-        (
-            &near,
-            4 * PAGE,
-            BindFlags::ONE_LIST | BindFlags::PARTIAL,
-            BindErrorKind::TooBig(TooBig::Lists { lists: 2, offset: 0 }),
-            "takes 2 lists",
         ),
     ];
     for (pages, length, flags, expected, text) in cases {

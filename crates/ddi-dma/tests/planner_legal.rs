@@ -104,6 +104,42 @@ proptest! {
         }
     }
 
+    /// With ONE_LIST windows end where the lists end, and nothing else changes.
+    #[test]
+    fn windows_of_one_list_are_the_lists(
+        attr in attrs(),
+        extents in objects(),
+        bytes in prop::sample::select(&[16_384u64, 65_536, 1 << 20, u64::MAX][..]),
+    ) {
+        if let Ok(engine) = Engine::new(&attr) {
+            let (budget, view) = (Budget::contiguous(bytes), View::Extents(&extents));
+            let (mut many, mut one) = (Plan::new(), Plan::new());
+            let made = many.make(view, &engine, budget, Sliding::Yes, Lists::Many);
+            prop_assert_eq!(made, one.make(view, &engine, budget, Sliding::Yes, Lists::One));
+            if made.is_ok() {
+                let totals = check_plan(&mut many, &extents, &attr, budget, Sliding::Yes);
+                prop_assert_eq!(totals, check_plan(&mut one, &extents, &attr, budget, Sliding::Yes));
+                prop_assert!(one.windows().all(|window| window.list_count() == 1));
+                prop_assert!(one.room() <= many.room());
+                let shape = |plan: &Plan| -> Vec<Vec<(u64, u64, Source)>> {
+                    let shape = |list: Vec<planner_support::Seen>| {
+                        list.iter().map(|seen| (seen.offset, seen.size, seen.source)).collect()
+                    };
+                    lists(plan).into_iter().map(shape).collect()
+                };
+                prop_assert_eq!(shape(&many), shape(&one));
+                let windows: Vec<_> = one.windows().map(|window| window.range()).collect();
+                let ranges: Vec<_> = many
+                    .windows()
+                    .flat_map(|window| window.lists().collect::<Vec<_>>())
+                    .map(|list| list.offset()..list.offset() + list.length())
+                    .collect();
+                prop_assert_eq!(windows, ranges);
+                explained(&one, &extents, &engine)?;
+            }
+        }
+    }
+
     #[test]
     fn extreme_attributes_never_panic(
         bits in prop::collection::vec(0u32..=64, 4),

@@ -70,6 +70,16 @@ impl Engine {
         &self.attr
     }
 
+    /// Bytes that no list exceeds.
+    pub(crate) fn list_reach(&self) -> u64 {
+        self.list_max.min(self.list_cookies.saturating_mul(self.cookie_max))
+    }
+
+    /// The largest cookie, where two of them cannot share fewer bytes than they hold.
+    pub(crate) fn rigid_cookie(&self) -> Option<u64> {
+        (self.min > self.cookie_max / 2).then_some(self.cookie_max)
+    }
+
     /// Cookies that `size` bytes in one run take at the least.
     pub(super) fn cookies_for(&self, size: u64) -> u64 {
         size.div_ceil(self.cookie_max)

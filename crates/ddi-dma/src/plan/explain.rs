@@ -8,7 +8,7 @@ use core::fmt;
 use core::ops::Range;
 
 use super::runs::{self, Copying, Run};
-use super::{Engine, List, Piece, Plan, Source};
+use super::{Engine, List, Lists, Piece, Plan, Source};
 use crate::object::{UNMAPPED, View};
 
 /// All reasons of one plan, in object order.
@@ -217,7 +217,7 @@ impl Plan {
                 let offset = list.offset();
                 if let Some((ended, _)) = before {
                     notes.push(match index {
-                        0 => Note::WindowCut { offset, reason: CutReason::CopyBuffer },
+                        0 => Note::WindowCut { offset, reason: self.window_reason(&ended, &raw, engine) },
                         _ => Note::ListCut { offset, reason: list_reason(&ended, &raw, engine) },
                     });
                 }
@@ -234,6 +234,18 @@ impl Plan {
             }
         }
         Explanation { notes }
+    }
+
+    /// Why a window ended with this list.
+    fn window_reason(&self, ended: &List<'_>, raw: &[Run], engine: &Engine) -> CutReason {
+        let copied = ended.pieces().filter(|piece| piece.source == Source::Copied);
+        let copied: u64 = copied.map(|piece| piece.cookie.size).sum();
+        let full = copied + engine.granule > self.budget.bytes.min(self.budget.room);
+        match (self.window_lists, list_reason(ended, raw, engine)) {
+            (Lists::One, reason @ (CutReason::MaxXfer { .. } | CutReason::ListFull { .. })) => reason,
+            (Lists::One, reason) if !full => reason,
+            _ => CutReason::CopyBuffer,
+        }
     }
 }
 

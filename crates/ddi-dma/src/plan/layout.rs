@@ -1,17 +1,14 @@
 //! Windows: which lists share the copy buffer, and where in it each copied cookie stands.
 
-use super::{Budget, Engine, Plan, PlanError, Sliding, TooBig, WindowSpan};
+use super::{Budget, Engine, Lists, Plan, PlanError, Sliding, TooBig, WindowSpan};
 
-/// Groups lists into windows whose copies fit the budget, and places the copies of each window from its start.
+/// Groups lists into windows whose copies fit the plan's budget, and places the copies of each window from its start.
+/// Where a window may have one list only and the object may slide, each list is a window.
 ///
 /// A copied cookie starts aligned and crosses no boundary, counted from the start of the copy run; the run itself
 /// starts at a multiple of both, or crosses no boundary at all.
-pub(super) fn windows(
-    plan: &mut Plan,
-    engine: &Engine,
-    budget: Budget,
-    sliding: Sliding,
-) -> Result<(), PlanError> {
+pub(super) fn windows(plan: &mut Plan, engine: &Engine, sliding: Sliding) -> Result<(), PlanError> {
+    let (budget, each_list) = (plan.budget, sliding == Sliding::Yes && plan.window_lists == Lists::One);
     let copied: u64 = plan.copies.iter().map(|copy| copy.size).sum();
     if sliding == Sliding::No && copied > budget.bytes {
         return Err(TooBig::Copy { copied, budget: budget.bytes }.into());
@@ -22,7 +19,7 @@ pub(super) fn windows(
         let Some(list) = plan.lists.get(index).copied() else { break };
         let copies = copies_start..list.copies_end;
         let mut grown = window.with(plan, engine, copies.clone());
-        if grown.exceeds(budget) && window.first_list < index {
+        if (each_list || grown.exceeds(budget)) && window.first_list < index {
             if sliding == Sliding::No {
                 return Err(TooBig::Room { room: grown.end, budget: budget.room }.into());
             }

@@ -34,7 +34,7 @@ use runs::{Copying, Run};
 pub use view::{List, Piece, Window};
 
 /// How much may be copied at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Budget {
     /// Most bytes of the object that one window copies.
     pub bytes: u64,
@@ -59,11 +59,12 @@ pub enum Sliding {
 }
 
 /// How many lists a window may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Lists {
     /// As many as it takes: the driver gives them to the engine one by one.
+    #[default]
     Many,
-    /// One: the driver asks for an error instead.
+    /// One. Where the object may slide, a window ends with its list; otherwise more than one list is an error.
     One,
 }
 
@@ -143,7 +144,7 @@ pub enum TooBig {
     },
     /// A window has more than one list, and ONE_LIST was asked for.
     #[error(
-        "the window at offset {offset} takes {lists} lists, and ONE_LIST allows one: bind without it and give the engine list after list"
+        "the window at offset {offset} takes {lists} lists, and ONE_LIST allows one: bind with PARTIAL and move from window to window, or bind without it and give the engine list after list"
     )]
     Lists {
         /// Lists that it takes.
@@ -183,6 +184,9 @@ pub struct Plan {
     windows: Vec<WindowSpan>,
     /// Bytes of the copy run that the largest window takes.
     room: u64,
+    /// What decided where windows end.
+    budget: Budget,
+    window_lists: Lists,
     /// Bytes of an object that goes as it lies, in one window of one list; 0 where `lists` and `windows` tell.
     whole: u64,
     /// Where what was planned starts in the object, and the number of its first window.
@@ -242,6 +246,8 @@ impl Plan {
             lists: Vec::new(),
             windows: Vec::new(),
             room: 0,
+            budget: Budget::contiguous(0),
+            window_lists: Lists::Many,
             whole: 0,
             base: 0,
             first_window: 0,
@@ -303,21 +309,51 @@ impl Plan {
         lists: Lists,
     ) -> Result<(), PlanError> {
         let mut scratch = core::mem::take(&mut self.scratch);
-        let as_it_lies = self.attempt(view, engine, budget, sliding, Copying::Unreachable, &mut scratch);
+        (self.budget, self.window_lists) = (budget, lists);
+        let as_it_lies = self.attempt(view, engine, sliding, Copying::Unreachable, &mut scratch);
         let made = match as_it_lies {
             Err(Failure::Stuck(_)) | Err(Failure::Plan(PlanError::TooBig(TooBig::Room { .. }))) => {
-                self.attempt(view, engine, budget, sliding, Copying::Everything, &mut scratch)
+                self.attempt(view, engine, sliding, Copying::Everything, &mut scratch)
             }
             other => other,
         };
         self.scratch = scratch;
+        self.judge(made, engine)
+    }
+
+    /// Plans an object in one window of one list, all of it copied: what goes wherever the object lies.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] where so many bytes are more than a list or the budget; the plan is then empty.
+    #[cold]
+    pub(crate) fn make_copied(
+        &mut self,
+        view: View<'_>,
+        engine: &Engine,
+        budget: Budget,
+    ) -> Result<(), PlanError> {
+        self.clear();
+        let mut scratch = core::mem::take(&mut self.scratch);
+        (self.budget, self.window_lists) = (budget, Lists::One);
+        let made = self.attempt(view, engine, Sliding::No, Copying::Everything, &mut scratch);
+        self.scratch = scratch;
+        let made = self.judge(made, engine);
+        if made.is_err() {
+            self.clear();
+        }
+        made
+    }
+
+    /// Says what came of an attempt.
+    fn judge(&self, made: Result<(), Failure>, engine: &Engine) -> Result<(), PlanError> {
         made.map_err(|failure| match failure {
             Failure::Plan(error) => error,
-            Failure::Stuck(length) => stuck(length, engine, budget),
+            Failure::Stuck(length) => stuck(length, engine, self.budget),
         })?;
         let crowded =
             self.windows().map(|window| (window.offset(), window.list_count())).find(|(_, n)| *n > 1);
-        match (lists, crowded) {
+        match (self.window_lists, crowded) {
             (Lists::One, Some((offset, lists))) => Err(TooBig::Lists { lists, offset }.into()),
             _ => Ok(()),
         }
@@ -327,7 +363,6 @@ impl Plan {
         &mut self,
         view: View<'_>,
         engine: &Engine,
-        budget: Budget,
         sliding: Sliding,
         copying: Copying,
         scratch: &mut Scratch,
@@ -342,7 +377,7 @@ impl Plan {
             return Err(Failure::Plan(PlanError::TooSmall { length, minxfer }));
         }
         let list_budget = match sliding {
-            Sliding::Yes => budget,
+            Sliding::Yes => self.budget,
             Sliding::No => Budget { bytes: u64::MAX, room: u64::MAX },
         };
         settle::settle(raw, engine, length, settled);
@@ -350,7 +385,7 @@ impl Plan {
         self.cut(&cutter, cuts)
             .or_else(|Stuck| self.join(&cutter, joined))
             .map_err(|Stuck| Failure::Stuck(length))?;
-        layout::windows(self, engine, budget, sliding).map_err(Failure::Plan)
+        layout::windows(self, engine, sliding).map_err(Failure::Plan)
     }
 
     /// Makes lists of runs that suit the engine as they are.
@@ -401,6 +436,12 @@ impl Plan {
     #[inline]
     pub fn room(&self) -> u64 {
         self.room
+    }
+
+    /// Whether the object goes as it lies, in one window of one list.
+    #[inline]
+    pub(crate) fn goes_whole(&self) -> bool {
+        self.whole > 0
     }
 
     /// Bytes of the object that go through the copy buffer, in all windows together.
