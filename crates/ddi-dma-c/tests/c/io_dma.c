@@ -37,8 +37,8 @@ strategy(struct buf *bp)
     off_t offset;
     int status;
 
-    CHECK(ddi_dma_alloc_handle(dip, &attr, DDI_DMA_DONTWAIT, NULL, &handle), DDI_SUCCESS);
-    status = ddi_dma_buf_bind_handle(handle, bp, flags | DDI_DMA_PARTIAL, DDI_DMA_DONTWAIT, NULL, &cookie, &count);
+    CHECK(ddi_dma_alloc_handle(dip, &attr, DDI_DMA_SLEEP, NULL, &handle), DDI_SUCCESS);
+    status = ddi_dma_buf_bind_handle(handle, bp, flags | DDI_DMA_PARTIAL, DDI_DMA_SLEEP, NULL, &cookie, &count);
     CHECK(status == DDI_DMA_MAPPED || status == DDI_DMA_PARTIAL_MAP, 1);
     if (status == DDI_DMA_PARTIAL_MAP)
         CHECK(ddi_dma_numwin(handle, &windows), DDI_SUCCESS);
