@@ -106,8 +106,8 @@ pub use flags::{BindFlags, Direction, SyncFor};
 pub use handle::{BindError, DmaHandle};
 pub use iovec::{Iovec, IovecList, Uio, UioError};
 pub use mem::{
-    Access, AccessAttr, AccessError, AccessOrder, Endian, Iopb, MemError, MemoryUse, PrivateMemory, Ring,
-    Word,
+    Access, AccessAttr, AccessError, AccessOrder, Endian, Iopb, MemError, MemoryPart, MemoryUse,
+    PrivateMemory, Ring, Word,
 };
 pub use nexus::{
     Addressing, Coherence, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, Redzone, SlotKind,

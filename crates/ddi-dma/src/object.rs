@@ -152,7 +152,8 @@ pub enum Addresses {
 /// # Implementation safety
 ///
 /// Until the object is dropped, wherever it is moved meanwhile:
-/// - [`view`](Self::view) shows the same addresses each time, and they belong to this object alone;
+/// - [`view`](Self::view) shows the same addresses each time, and they belong to this object alone, or to memory that
+///   whoever has a part of it reaches by volatile words alone, as it reaches what a device writes;
 /// - the memory stays allocated and does not move;
 /// - nothing that safe code can reach *through a shared reference to the object* holds a reference into the memory
 ///   while a binding owns it;
@@ -166,9 +167,9 @@ pub unsafe trait DmaObject: Send + 'static {
         Addresses::Machine
     }
 
-    /// The memory of [`Nexus::alloc`](crate::Nexus::alloc) that the object is the start of, if it is: what the nexus then
-    /// synchronises.
-    fn nexus_memory(&self) -> Option<&NexusMemory> {
+    /// The memory of [`Nexus::alloc`](crate::Nexus::alloc) in which the object lies in one run, if it does, and where it
+    /// starts in it: what the nexus then synchronises.
+    fn nexus_memory(&self) -> Option<(&NexusMemory, u64)> {
         None
     }
 

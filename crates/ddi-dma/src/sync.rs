@@ -118,7 +118,9 @@ impl<O: DmaObject> Bound<O> {
             None => (view, of_view),
         };
         let what = match object.nexus_memory() {
-            Some(memory) => SyncTarget::Memory { memory, range: (range.start, range.end) },
+            Some((memory, start)) => {
+                SyncTarget::Memory { memory, range: (start + range.start, start + range.end) }
+            }
             None => SyncTarget::Object { view, range: (of_view.start, of_view.end), map: self.map },
         };
         // A window that is copied as a whole is not mapped.

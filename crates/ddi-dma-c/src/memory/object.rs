@@ -245,10 +245,10 @@ unsafe impl DmaObject for ObjectRef {
         }
     }
 
-    fn nexus_memory(&self) -> Option<&NexusMemory> {
+    fn nexus_memory(&self) -> Option<(&NexusMemory, u64)> {
         let object = self.get();
         match (&object.kind, object.of_region()) {
-            (Kind::Private, Some((region, 0))) => region.nexus_memory(),
+            (Kind::Private, Some((region, offset))) => Some((region.nexus_memory()?, offset)),
             _ => None,
         }
     }

@@ -130,7 +130,7 @@ impl Region {
     pub(super) fn nexus_memory(&self) -> Option<&NexusMemory> {
         match &self.what {
             What::Simulated { .. } => None,
-            What::Private { memory, .. } => memory.nexus_memory(),
+            What::Private { memory, .. } => memory.nexus_memory().map(|(memory, _)| memory),
         }
     }
 

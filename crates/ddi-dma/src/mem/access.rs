@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use core::fmt;
+use core::ptr::NonNull;
 use core::sync::atomic::{Ordering, fence};
 
 use super::block::Block;
@@ -179,6 +180,11 @@ impl Access {
     /// Bytes of the memory: its real length.
     pub fn length(&self) -> u64 {
         self.block.length()
+    }
+
+    /// Where the CPU finds the first byte: see [`PrivateMemory::as_ptr`](super::PrivateMemory::as_ptr).
+    pub fn as_ptr(&self) -> NonNull<u8> {
+        self.block.memory().cpu
     }
 
     get_and_put! {

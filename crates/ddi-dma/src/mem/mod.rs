@@ -3,6 +3,7 @@
 mod access;
 mod block;
 mod fit;
+mod part;
 mod pool;
 mod ring;
 
@@ -12,11 +13,12 @@ use core::ptr::NonNull;
 
 pub use access::{Access, AccessAttr, AccessError, AccessOrder, Endian, Word};
 use block::Block;
+pub use part::MemoryPart;
 pub(crate) use pool::MemoryPool;
 pub use ring::{Iopb, Ring};
 
 use crate::device::BusShared;
-use crate::error::Shortage;
+use crate::error::{RangeError, Shortage};
 use crate::nexus::{MemRequest, NexusMemory};
 use crate::object::{Addresses, BusId, DmaObject, Extent, View};
 use crate::plan::{Budget, Engine, Lists, Plan, Sliding};
@@ -130,6 +132,39 @@ impl PrivateMemory {
     }
 }
 
+impl PrivateMemory {
+    /// A part of the memory as an object of its own: bound by itself, or several at once, overlapping or not.
+    ///
+    /// The memory is freed when it, all its parts and every [`Access`] are gone. A part that starts at an address that the
+    /// engine's attributes forbid goes through the copy buffer, as any object does.
+    ///
+    /// # Errors
+    ///
+    /// [`RangeError`] where the memory does not have all these bytes.
+    ///
+    /// # Examples
+    ///
+    /// A driver gives each half of its memory to the device in turn:
+    ///
+    /// ```
+    /// use ddi_dma::{AccessAttr, BindFlags, Bus, BusConfig, Direction, DmaHandle, MemoryPart, MemoryUse, Wait};
+    /// use ddi_dma_sim::{ISA_DISK_ATTR, Machine, MachineConfig, NexusKind};
+    ///
+    /// let machine = Machine::new(MachineConfig::default())?;
+    /// let bus = Bus::new(machine.nexus(NexusKind::Isa), BusConfig::default());
+    /// let handle: DmaHandle<MemoryPart> = bus.device("isa-disk").alloc_handle(&ISA_DISK_ATTR, Wait::DontWait)?;
+    /// let memory = handle.alloc_memory(8192, MemoryUse::Streaming, AccessAttr::default(), Wait::DontWait)?;
+    /// let half = memory.part(4096, 4096)?;
+    /// let binding = handle.bind(half, Direction::Both, BindFlags::empty(), Wait::DontWait)?;
+    /// # let (_, _) = binding.unbind();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn part(&self, offset: u64, length: u64) -> Result<MemoryPart, RangeError> {
+        RangeError::check(offset, length, self.real_length())?;
+        Ok(MemoryPart::new(self.block.clone(), self.bus, offset, length))
+    }
+}
+
 impl fmt::Debug for PrivateMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrivateMemory")
@@ -153,8 +188,8 @@ unsafe impl DmaObject for PrivateMemory {
         Addresses::Bus(self.bus)
     }
 
-    fn nexus_memory(&self) -> Option<&NexusMemory> {
-        Some(self.block.memory())
+    fn nexus_memory(&self) -> Option<(&NexusMemory, u64)> {
+        Some((self.block.memory(), 0))
     }
 
     unsafe fn copy_out(&self, offset: u64, to: *mut u8, length: u64) {
