@@ -4,7 +4,7 @@ fn main() {
     println!("cargo::rerun-if-changed=c");
     println!("cargo::rerun-if-changed=include");
     cc::Build::new()
-        .file("c/variadic.c")
+        .files(["c/variadic.c", "c/format.c"])
         .include("include")
         .std("c11")
         .warnings(true)

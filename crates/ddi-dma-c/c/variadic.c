@@ -1,7 +1,8 @@
 /* Functions with variable arguments: they format, and hand the text to the library. */
 
+#include "format.h"
+
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <sys/cmn_err.h>
@@ -19,53 +20,39 @@ WITHIN void ddi_dma_c_vdev_err(dev_info_t *dip, int level, const char *format, v
 WITHIN void ddi_dma_c_panic(const char *format, ...);
 WITHIN void ddi_dma_c_vpanic(const char *format, va_list ap);
 
-/* Most messages fit; a longer one takes memory, and is cut to this where there is none. */
-#define SHORT_MESSAGE 512
-
-/* A text, and the memory that it took. */
-struct text {
-    char in_place[SHORT_MESSAGE];
-    char *allocated;
-};
-
-static const char *format_text(struct text *text, const char *format, va_list ap)
+/* The text of a message, in memory of its own; NULL where there is none. */
+static char *text_of(const char *format, va_list ap)
 {
-    va_list again;
-    int length;
-
-    text->allocated = NULL;
     if (format == NULL)
-        return ("(the format is NULL)");
+        return (NULL);
     /* Where the message goes. Standard error is every place. */
     if (*format == '!' || *format == '^' || *format == '?')
         format++;
-    va_copy(again, ap);
-    length = vsnprintf(text->in_place, sizeof(text->in_place), format, ap);
-    if (length >= (int)sizeof(text->in_place)) {
-        text->allocated = malloc((size_t)length + 1);
-        if (text->allocated != NULL)
-            length = vsnprintf(text->allocated, (size_t)length + 1, format, again);
-    }
-    va_end(again);
-    if (length < 0)
-        return (format);
-    return (text->allocated != NULL ? text->allocated : text->in_place);
+    return (ddi_dma_c_format(format, ap));
+}
+
+/* What is said where there is no memory for a text. */
+static const char *or_format(const char *text, const char *format)
+{
+    if (text != NULL)
+        return (text);
+    return (format != NULL ? format : "(the format is NULL)");
 }
 
 void ddi_dma_c_vcmn_err(int level, const char *format, va_list ap)
 {
-    struct text text;
+    char *text = text_of(format, ap);
 
-    ddi_dma_c_message(level, format_text(&text, format, ap));
-    free(text.allocated);
+    ddi_dma_c_message(level, or_format(text, format));
+    free(text);
 }
 
 void ddi_dma_c_vdev_err(dev_info_t *dip, int level, const char *format, va_list ap)
 {
-    struct text text;
+    char *text = text_of(format, ap);
 
-    ddi_dma_c_device_message(dip, level, format_text(&text, format, ap));
-    free(text.allocated);
+    ddi_dma_c_device_message(dip, level, or_format(text, format));
+    free(text);
 }
 
 void ddi_dma_c_vpanic(const char *format, va_list ap)

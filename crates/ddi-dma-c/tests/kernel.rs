@@ -89,6 +89,9 @@ fn messages_have_their_level_before_them() {
          NOTICE: ?%\n\
          NOTICE: 1 2 3 4 5 6 7 8.5 9\n\
          WARNING: passed on !\n\
+         reg=0xd<Intr,Enable>\n\
+         11<Low> and 80000000<High>.\n\
+         \x20  42|ab   |-1|fedcba9876543210|c|1.50|2.25|   7|wx| 99.4%|0\n\
          WARNING: isa-disk0: no answer in 5 s\n\
          isa-disk0: sector 123456789abc\n\
          isa-disk0 is sim:isa-disk?seed=7\n\

@@ -1,8 +1,7 @@
 //! Messages and panics (`cmn_err(9F)`), and assertions that fail.
 //!
 //! Standard error is console and log at once. So a message for one of them alone, whose format begins with `!`, `^` or
-//! `?`, appears there like any other, without that character. Formats are those of the C library; `%b`, which names the
-//! bits of a register, is not among them.
+//! `?`, appears there like any other, without that character. Formats are those of the C library, and `%b`.
 
 use std::arch::naked_asm;
 use std::ffi::{CStr, c_char, c_int, c_ulong};

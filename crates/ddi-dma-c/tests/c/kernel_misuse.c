@@ -32,6 +32,8 @@ static struct object {
     list_node_t node;
 } objects[2];
 
+static ddi_dma_attr_t attr = { DMA_ATTR_V0, 0, 0xffffff, 0xffff, 1, 1, 1, 0xffffffff, 0xffff, 1, 1, 0 };
+
 /* Has another thread do something to its end. */
 static void elsewhere(void *(*body)(void *))
 {
@@ -228,6 +230,8 @@ static void pass_on(const char *format, ...)
 static void mistake_with_message(const char *which)
 {
     dev_info_t *dip = ddi_dma_open("sim:isa-disk", NULL, 0);
+    ddi_dma_handle_t handle;
+    ddi_fm_error_t error;
 
     if (strcmp(which, "level") == 0)
         cmn_err(9, "%s", "some text");
@@ -247,7 +251,13 @@ static void mistake_with_message(const char *which)
         ddi_dma_close(dip);
         dev_err(dip, CE_NOTE, "who?");
     } else if (strcmp(which, "fm-version") == 0) {
-        ddi_fm_dma_err_clear(NULL, 2);
+        if (ddi_dma_alloc_handle(dip, &attr, DDI_DMA_DONTWAIT, NULL, &handle) != DDI_SUCCESS)
+            exit(1);
+        ddi_fm_dma_err_clear(handle, 2);
+    } else if (strcmp(which, "fm-dma-handle") == 0) {
+        ddi_fm_dma_err_get(NULL, &error, DDI_FME_VERSION);
+    } else if (strcmp(which, "fm-acc-handle") == 0) {
+        ddi_fm_acc_err_get(NULL, &error, DDI_FME_VERSION);
     } else if (strcmp(which, "impact") == 0) {
         ddi_fm_service_impact(dip, 1);
     }
@@ -279,7 +289,6 @@ static int sleep_in_callback(caddr_t which)
 
 static void mistake_in_callback(char *which)
 {
-    static ddi_dma_attr_t attr = { DMA_ATTR_V0, 0, 0xffffff, 0xffff, 1, 1, 1, 0xffffffff, 0xffff, 1, 1, 0 };
     dev_info_t *dip = ddi_dma_open("sim:isa-disk?copy_buffer=4096", NULL, 0);
     ddi_dma_handle_t handles[2];
     caddr_t memory = aligned_alloc(4096, 8192);

@@ -106,6 +106,10 @@ static void test_messages(void)
     cmn_err(CE_IGNORE, "nothing");
     cmn_err(CE_NOTE, "%d %d %d %d %d %d %d %.1f %s", 1, 2, 3, 4, 5, 6, 7, 8.5, "9");
     pass_on(CE_WARN, "%s %c", "passed on", '!');
+    cmn_err(CE_CONT, "?reg=0x%b\n", 13, "\020\3Intr\2Err\1Enable");
+    cmn_err(CE_CONT, "%b %s %08b.\n", 9, "\010\040High\1Low", "and", -2147483647 - 1, "\020\040High\1Low");
+    cmn_err(CE_CONT, "%5d|%-5s|%ld|%llx|%c|%.2f|%Lg|%*d|%.*s|%5.1f%%|%b\n", 42, "ab", -1L, 0xfedcba9876543210ull, 'c',
+        1.5, (long double)2.25, 4, 7, 2, "wxyz", 99.44, 0, "\0121\1One");
     dev_err(dip, CE_WARN, "!no answer in %d s", 5);
     pass_on_of(dip, CE_CONT, "?sector %llx\n", 0x123456789abcull);
     ddi_report_dev(dip);
@@ -207,6 +211,12 @@ static void test_device(void)
     dev_info_t *pci = open_device("sim:pci-disk");
     int capabilities = DDI_FM_DMACHK_CAPABLE | DDI_FM_ACCCHK_CAPABLE;
     ddi_fm_error_t error;
+    ddi_dma_attr_t attr = { DMA_ATTR_V0, 0, 0xffffff, 0xffff, 1, 1, 1, 0xffffffff, 0xffff, 1, 1, 0 };
+    ddi_device_acc_attr_t access = { DDI_DEVICE_ATTR_V0, DDI_NEVERSWAP_ACC, DDI_STRICTORDER_ACC, 0 };
+    ddi_dma_handle_t handle;
+    ddi_acc_handle_t words;
+    caddr_t memory;
+    size_t length;
 
     CHECK(ddi_get_instance(isa) == 0 && ddi_get_instance(pci) == 1);
     CHECK(strcmp(ddi_get_name(isa), "isa-disk") == 0);
@@ -222,15 +232,23 @@ static void test_device(void)
     ddi_fm_init(isa, &capabilities, NULL);
     CHECK(capabilities == DDI_FM_NOT_CAPABLE && ddi_fm_capable(isa) == DDI_FM_NOT_CAPABLE);
     CHECK(sizeof (ddi_fm_error_t) == 56);
+    CHECK(ddi_dma_alloc_handle(isa, &attr, DDI_DMA_DONTWAIT, NULL, &handle) == DDI_SUCCESS);
+    CHECK(ddi_dma_mem_alloc(handle, 512, &access, DDI_DMA_CONSISTENT, DDI_DMA_DONTWAIT, NULL, &memory, &length,
+        &words) == DDI_SUCCESS);
     memset(&error, 0xff, sizeof (error));
-    ddi_fm_dma_err_get(NULL, &error, DDI_FME_VERSION);
+    ddi_fm_dma_err_get(handle, &error, DDI_FME_VERSION);
     CHECK(error.fme_status == DDI_FM_OK && error.fme_version == DDI_FME_VERSION && error.fme_ena == 0);
-    CHECK(error.fme_bus_type == DDI_FME_BUS_TYPE_DFLT && error.fme_dma_handle == NULL);
+    CHECK(error.fme_dma_handle == handle && error.fme_acc_handle == NULL);
+    CHECK(error.fme_bus_type == DDI_FME_BUS_TYPE_DFLT);
     memset(&error, 0xff, sizeof (error));
-    ddi_fm_acc_err_get(NULL, &error, DDI_FME_VER0);
-    CHECK(error.fme_status == DDI_FM_OK && error.fme_bus_type == -1);
-    ddi_fm_dma_err_clear(NULL, DDI_FME_VERSION);
-    ddi_fm_acc_err_clear(NULL, DDI_FME_VERSION);
+    ddi_fm_acc_err_get(words, &error, DDI_FME_VER0);
+    CHECK(error.fme_status == DDI_FM_OK && error.fme_dma_handle == NULL && error.fme_acc_handle == words);
+    CHECK(error.fme_bus_type == -1);
+    ddi_fm_dma_err_clear(handle, DDI_FME_VERSION);
+    ddi_fm_acc_err_clear(words, DDI_FME_VERSION);
+    CHECK(ddi_check_dma_handle(handle) == DDI_SUCCESS && ddi_check_acc_handle(words) == DDI_SUCCESS);
+    ddi_dma_mem_free(&words);
+    ddi_dma_free_handle(&handle);
     ddi_fm_fini(isa);
     ddi_dma_close(isa);
     ddi_dma_close(pci);
