@@ -1,63 +1,53 @@
 //! Handles: a value that C holds is an index and a generation, and never an address.
 //!
 //! 1. A slot lives as long as the process, so that looking at it is always allowed.
-//! 2. Its value is touched only by who holds its lock, and its generation changes only under it.
-//! 3. A handle is good while its generation is the slot's, which is odd while there is a value.
+//! 2. The state of a slot that has a value, and that nobody looks at, is the value's generation, which is odd. Whoever
+//!    swaps it for a state that is even has the value, until the generation is put back.
+//! 3. A generation is given out once; it is the upper half of its handle.
 
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Slots of a chunk, and most chunks.
-const CHUNK: usize = 1 << 10;
-const CHUNKS: usize = 1 << 10;
+/// Most values of a table. Slots that were never used take no memory.
+const SLOTS: usize = 1 << 18;
 
-/// Where the kind of table starts in the lower half of a handle; the index lies below, and can be no larger than there are
-/// slots.
-const KIND_SHIFT: u32 = (CHUNK * CHUNKS).trailing_zeros();
+/// Where the kind of table starts in the lower half of a handle; the index lies below.
+const KIND_SHIFT: u32 = SLOTS.trailing_zeros();
 
-/// The lock of a slot that nobody has; another value is a [`Hold`].
-const FREE: u32 = 0;
-const HELD: u32 = Hold::Shortly as u32;
-const RESTING: u32 = Hold::Resting as u32;
-
-/// For how long somebody has a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Hold {
-    /// For a short time: whoever else asks for it spins.
-    Shortly = 1,
-    /// For as long as it takes: whoever else asks for it is refused.
-    Resting = 2,
-}
+/// There is no value.
+const VACANT: u32 = 0;
+/// Somebody looks at the value for a short time.
+const HELD: u32 = 2;
+/// Somebody looks at it, and may rest for as long as they like.
+const RESTING: u32 = 4;
 
 /// Values that C holds by handle. `KIND` tells the handles of one table from those of the others.
 pub(crate) struct Table<T: 'static, const KIND: u32> {
-    chunks: [AtomicPtr<Chunk<T>>; CHUNKS],
+    slots: [Slot<T>; SLOTS],
     free: Mutex<Free>,
 }
 
 /// # Invariants
 ///
-/// Each index of `indices` is below `made`, names a slot without a value, and is there once.
+/// Each index names a slot without a value and is there once, with the generation that comes next; those from `made` on
+/// are such slots, too, and the generation is 1.
 struct Free {
-    indices: Vec<u32>,
+    slots: Vec<(u32, u32)>,
     made: u32,
 }
 
-type Chunk<T> = [Slot<T>; CHUNK];
-
 struct Slot<T> {
-    lock: AtomicU32,
-    generation: AtomicU32,
-    value: UnsafeCell<Option<T>>,
+    state: AtomicU32,
+    /// There exactly while the state is not [`VACANT`].
+    value: UnsafeCell<Option<Box<T>>>,
 }
 
-// SAFETY: the value is reached by the holder of the lock alone (rule 2), one thread after the other.
+// SAFETY: the value is reached by one thread at a time (rule 2).
 unsafe impl<T: Send> Sync for Slot<T> {}
 
 /// Why a handle is not good.
@@ -88,147 +78,138 @@ impl<T: Send, const KIND: u32> Table<T, KIND> {
     pub(crate) const fn new() -> Self {
         const { assert!(KIND > 0 && KIND < 1 << (32 - KIND_SHIFT)) }
         Table {
-            chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS],
-            free: Mutex::new(Free { indices: Vec::new(), made: 0 }),
+            slots: [const { Slot { state: AtomicU32::new(VACANT), value: UnsafeCell::new(None) } }; SLOTS],
+            free: Mutex::new(Free { slots: Vec::new(), made: 0 }),
         }
     }
 
-    /// Keeps a value; `None`, and the value dropped, where there are a million already.
-    pub(crate) fn insert(&self, value: T) -> Option<Handle<T>> {
-        let index = self.take_index()?;
-        let slot = self.slot(index)?;
-        while slot.lock.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            std::hint::spin_loop();
-        }
-        let generation = slot.generation.load(Ordering::Relaxed).wrapping_add(1);
-        // SAFETY: this thread holds the lock (rule 2).
-        unsafe { *slot.value.get() = Some(value) };
-        slot.generation.store(generation, Ordering::Relaxed);
-        slot.lock.store(FREE, Ordering::Release);
+    /// Keeps a value; `None`, and the value dropped, where there are too many already.
+    pub(crate) fn insert(&'static self, value: T) -> Option<Handle<T>> {
+        let (index, generation) = self.take_slot()?;
+        let slot = self.slots.get(index as usize)?;
+        // SAFETY: the slot was taken from those that are free, and no handle of it is good yet: nobody else looks.
+        unsafe { *slot.value.get() = Some(Box::new(value)) };
+        slot.state.store(generation, Ordering::Release);
         Some(Handle::new(u64::from(generation) << 32 | u64::from(KIND << KIND_SHIFT | index)))
     }
 
-    /// The value of a handle, for a short time: whoever else asks for it spins.
+    /// The value of a handle; whoever else asks for it spins meanwhile.
     #[inline(always)]
-    pub(crate) fn get(&self, handle: u64) -> Result<Guard<T>, BadHandle> {
-        self.lock(handle, Hold::Shortly)
-    }
-
-    /// The value of a handle, for as long as `hold` says.
-    #[inline(always)]
-    pub(crate) fn lock(&self, handle: u64, hold: Hold) -> Result<Guard<T>, BadHandle> {
-        let low = handle as u32;
-        if low >> KIND_SHIFT != KIND {
+    pub(crate) fn get(&'static self, handle: u64) -> Result<Guard<T>, BadHandle> {
+        let (low, generation) = (handle as u32, (handle >> 32) as u32);
+        if low >> KIND_SHIFT != KIND || generation & 1 == 0 {
             return Err(if handle == 0 { BadHandle::Null } else { BadHandle::Foreign });
         }
-        let Some(slot) = self.slot(low & ((1 << KIND_SHIFT) - 1)) else { return Err(BadHandle::Foreign) };
-        let how = hold as u32;
-        if slot.lock.compare_exchange(FREE, how, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            wait_for(&slot.lock, how)?;
+        let slot = &self.slots[low as usize % SLOTS];
+        let swapped = slot.state.compare_exchange(generation, HELD, Ordering::Acquire, Ordering::Relaxed);
+        if swapped.is_err() {
+            wait_for(&slot.state, generation)?;
         }
-        let generation = slot.generation.load(Ordering::Relaxed);
-        if generation == (handle >> 32) as u32 && generation & 1 == 1 {
-            return Ok(Guard { slot });
-        }
-        slot.lock.store(FREE, Ordering::Release);
-        Err(BadHandle::Stale)
+        Ok(Guard { slot, generation })
     }
 
     /// Ends a handle, and gives its value.
-    pub(crate) fn remove(&self, handle: u64) -> Result<T, BadHandle> {
+    pub(crate) fn remove(&'static self, handle: u64) -> Result<T, BadHandle> {
         let mut guard = self.get(handle)?;
-        let value = guard.take();
-        let generation = handle >> 32;
-        guard.slot.generation.store((generation as u32).wrapping_add(1), Ordering::Relaxed);
+        // SAFETY: the guard has the value, and is borrowed for that.
+        let value = unsafe { (*guard.slot.value.get()).take() };
+        let next = guard.generation.wrapping_add(2);
+        guard.generation = VACANT;
         drop(guard);
         // A slot whose generations are used up is left alone, so that no handle is ever good again.
-        if generation != u64::from(u32::MAX) {
-            let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-            free.indices.push(handle as u32 & ((1 << KIND_SHIFT) - 1));
+        if next != 1 {
+            self.free().slots.push((handle as u32 % SLOTS as u32, next));
         }
-        value.ok_or(BadHandle::Stale)
+        value.map(|value| *value).ok_or(BadHandle::Stale)
     }
 
-    /// The values that are there now, each locked while the caller looks at it; those with which a thread rests are
-    /// left out.
-    pub(crate) fn for_each(&self, mut look: impl FnMut(&mut T)) {
-        let made = self.free.lock().unwrap_or_else(PoisonError::into_inner).made;
-        for slot in (0..made).filter_map(|index| self.slot(index)) {
-            if slot.lock.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err()
-                && wait_for(&slot.lock, HELD).is_err()
-            {
-                continue;
-            }
-            let mut guard = Guard { slot };
-            if let Some(value) = guard.value() {
-                look(value);
+    /// The values that are there now, each while the caller looks at it; those with which a thread rests are left out.
+    pub(crate) fn for_each(&'static self, mut look: impl FnMut(&mut T)) {
+        let made = self.free().made as usize;
+        for slot in self.slots.iter().take(made) {
+            let generation = slot.state.load(Ordering::Relaxed);
+            let generation = if generation == HELD { settle(&slot.state) } else { generation };
+            let swapped = generation & 1 == 1
+                && slot
+                    .state
+                    .compare_exchange(generation, HELD, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok();
+            if swapped {
+                look(&mut Guard { slot, generation });
             }
         }
     }
 
-    fn take_index(&self) -> Option<u32> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = free.indices.pop() {
-            return Some(index);
+    /// A slot without a value, and the generation of the next one.
+    fn take_slot(&self) -> Option<(u32, u32)> {
+        let mut free = self.free();
+        if let Some(slot) = free.slots.pop() {
+            return Some(slot);
         }
         let index = free.made;
-        let chunk = self.chunks.get(index as usize / CHUNK)?;
-        if chunk.load(Ordering::Relaxed).is_null() {
-            let slots: Vec<Slot<T>> = (0..CHUNK).map(|_| Slot::new()).collect();
-            let slots: Box<Chunk<T>> = slots.into_boxed_slice().try_into().ok()?;
-            chunk.store(Box::leak(slots), Ordering::Release);
-        }
-        free.made = index + 1;
-        Some(index)
+        free.made += u32::from((index as usize) < SLOTS);
+        (free.made > index).then_some((index, 1))
     }
 
-    #[inline(always)]
-    fn slot(&self, index: u32) -> Option<&'static Slot<T>> {
-        let chunk = self.chunks.get(index as usize / CHUNK)?.load(Ordering::Acquire);
-        // SAFETY: null, or a chunk that was leaked (rule 1).
-        let chunk = unsafe { chunk.as_ref() }?;
-        Some(&chunk[index as usize % CHUNK])
+    fn free(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Spins until a lock that somebody holds for a short time is had.
+/// Spins until a value that somebody looks at for a short time is had, or says why it is not to be had.
 #[cold]
-fn wait_for(lock: &AtomicU32, how: u32) -> Result<(), BadHandle> {
+#[inline(never)]
+fn wait_for(state: &AtomicU32, generation: u32) -> Result<(), BadHandle> {
     loop {
-        match lock.compare_exchange(FREE, how, Ordering::Acquire, Ordering::Relaxed) {
+        match state.compare_exchange(generation, HELD, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => return Ok(()),
+            Err(HELD) => std::thread::yield_now(),
             Err(RESTING) => return Err(BadHandle::Resting),
-            Err(_) => std::thread::yield_now(),
+            Err(_) => return Err(BadHandle::Stale),
         }
     }
 }
 
-impl<T> Slot<T> {
-    const fn new() -> Self {
-        Slot { lock: AtomicU32::new(FREE), generation: AtomicU32::new(0), value: UnsafeCell::new(None) }
+/// Spins until nobody looks at a value for a short time, and gives the state then.
+fn settle(state: &AtomicU32) -> u32 {
+    loop {
+        match state.load(Ordering::Relaxed) {
+            HELD => std::thread::yield_now(),
+            settled => return settled,
+        }
     }
 }
 
-/// A slot whose lock this thread holds.
+/// A value that this thread alone looks at.
 pub(crate) struct Guard<T: 'static> {
     slot: &'static Slot<T>,
-}
-
-#[cold]
-fn gone() -> ! {
-    unreachable!("a handle whose generation is the slot's has a value (rule 3)")
+    generation: u32,
 }
 
 impl<T> Guard<T> {
+    /// Says that this call may rest for as long as it likes: whoever else asks for the value is refused from here on.
     #[inline(always)]
-    fn value(&mut self) -> Option<&mut T> {
-        // SAFETY: the guard holds the lock (rule 2), and is borrowed for as long as the value is.
-        unsafe { (*self.slot.value.get()).as_mut() }
+    pub(crate) fn rest(&self) {
+        self.rester().rest();
     }
 
-    fn take(&mut self) -> Option<T> {
-        // SAFETY: as in `value`.
-        unsafe { (*self.slot.value.get()).take() }
+    /// What says so while the value is borrowed.
+    #[inline(always)]
+    pub(crate) fn rester(&self) -> Rester {
+        Rester { state: &self.slot.state }
+    }
+}
+
+/// Says that a call may rest.
+pub(crate) struct Rester {
+    state: &'static AtomicU32,
+}
+
+impl Rester {
+    /// See [`Guard::rest`].
+    #[inline(always)]
+    pub(crate) fn rest(&self) {
+        self.state.store(RESTING, Ordering::Relaxed);
     }
 }
 
@@ -237,7 +218,7 @@ impl<T> Deref for Guard<T> {
 
     #[inline(always)]
     fn deref(&self) -> &T {
-        // SAFETY: the guard holds the lock (rule 2).
+        // SAFETY: the guard has the value (rule 2).
         match unsafe { &*self.slot.value.get() } {
             Some(value) => value,
             None => gone(),
@@ -248,17 +229,23 @@ impl<T> Deref for Guard<T> {
 impl<T> DerefMut for Guard<T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
-        match self.value() {
+        // SAFETY: the guard has the value (rule 2), and is borrowed for as long as the value is.
+        match unsafe { &mut *self.slot.value.get() } {
             Some(value) => value,
             None => gone(),
         }
     }
 }
 
+#[cold]
+fn gone() -> ! {
+    unreachable!("a slot whose state is a generation has a value")
+}
+
 impl<T> Drop for Guard<T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        self.slot.lock.store(FREE, Ordering::Release);
+        self.slot.state.store(self.generation, Ordering::Release);
     }
 }
 
@@ -273,7 +260,8 @@ impl<T> Handle<T> {
         Handle { value, of: PhantomData }
     }
 
-    pub(crate) fn value(&self) -> u64 {
+    #[cfg(test)]
+    fn value(&self) -> u64 {
         self.value
     }
 
@@ -285,7 +273,7 @@ impl<T> Handle<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadHandle, Hold, Table};
+    use super::{BadHandle, Guard, Table};
 
     static TABLE: Table<String, 3> = Table::new();
     static OTHER: Table<String, 4> = Table::new();
@@ -307,7 +295,9 @@ mod tests {
     fn what_is_no_handle_is_refused() {
         let other = OTHER.insert("other".into()).map(|handle| handle.value()).unwrap_or(0);
         assert_eq!(TABLE.get(0).err(), Some(BadHandle::Null));
-        for foreign in [other, 1, 0x7fff_0000_1000, u64::MAX, 3 << 20 | 0xF_FFFF] {
+        for foreign in
+            [other, 1, 0x7fff_0000_1000, u64::MAX, 3 << 18 | 0x3_FFFF, 2 << 32 | 3 << 18, 4 << 32 | 3 << 18]
+        {
             assert_eq!(TABLE.get(foreign).err(), Some(BadHandle::Foreign), "{foreign:#x}");
         }
     }
@@ -316,12 +306,12 @@ mod tests {
     fn who_rests_keeps_others_out() {
         static RESTED: Table<u32, 5> = Table::new();
         let handle = RESTED.insert(7).map(|handle| handle.value()).unwrap_or(0);
-        let guard = RESTED.lock(handle, Hold::Resting);
-        assert!(guard.is_ok());
+        let guard = RESTED.get(handle);
+        assert!(guard.as_ref().map(Guard::rest).is_ok());
         assert_eq!(RESTED.get(handle).err(), Some(BadHandle::Resting));
-        let mut seen = Vec::new();
+        let mut seen: Vec<u32> = Vec::new();
         RESTED.for_each(|value| seen.push(*value));
-        assert_eq!(seen, []);
+        assert!(seen.is_empty(), "{seen:?}");
         drop(guard);
         RESTED.for_each(|value| seen.push(*value));
         assert_eq!(seen, [7]);

@@ -14,28 +14,10 @@ pub(crate) type WaitFunction = unsafe extern "C" fn(*mut c_char) -> c_int;
 
 /// The values of `waitfp` that are no functions: `DDI_DMA_DONTWAIT` and `DDI_DMA_SLEEP`.
 const DONTWAIT: usize = 0;
-pub(crate) const SLEEP: usize = 1;
+const SLEEP: usize = 1;
 
 /// `DDI_DMA_CALLBACK_RUNOUT`: there was still too little. Everything else says that the callback is done.
 const RUNOUT: c_int = 0;
-
-/// How a caller waits.
-#[derive(Debug, Clone)]
-pub(crate) enum Waiting {
-    DontWait,
-    Sleep,
-    Callback(Callback),
-}
-
-impl Waiting {
-    pub(crate) fn wait(&self) -> Wait<'_> {
-        match self {
-            Waiting::DontWait => Wait::DontWait,
-            Waiting::Sleep => Wait::Sleep,
-            Waiting::Callback(callback) => Wait::Callback(callback),
-        }
-    }
-}
 
 /// The callbacks of a device: one for each function and argument, however often it waits.
 #[derive(Default)]
@@ -50,37 +32,41 @@ const MANY: usize = 256;
 #[derive(Default)]
 pub(crate) struct LastCallback(Option<(usize, usize, Callback)>);
 
-/// What `waitfp` and `arg` ask for; a mistake ends the process in the name of `function`.
+/// What `waitfp` and `arg` ask for; a mistake ends the process in the name of `function`. `rests` is called where the
+/// caller is going to rest.
 #[inline(always)]
-pub(crate) fn waiting(
+pub(crate) fn waiting<'a>(
     node: &Node,
     waitfp: *const c_void,
     arg: *mut c_char,
-    last: &mut LastCallback,
+    last: &'a mut LastCallback,
+    rests: impl FnOnce(),
     function: &str,
-) -> Waiting {
+) -> Wait<'a> {
     match waitfp.addr() {
-        DONTWAIT => Waiting::DontWait,
-        SLEEP if context() == Context::User => Waiting::Sleep,
+        DONTWAIT => Wait::DontWait,
+        SLEEP if context() == Context::User => {
+            rests();
+            Wait::Sleep
+        }
         SLEEP => misuse!(
             function,
             "DDI_DMA_SLEEP in interrupt context: a handler or callback cannot sleep; give a function"
         ),
-        _ => Waiting::Callback(callback(node, waitfp, arg, last)),
+        _ => Wait::Callback(last.find(node, waitfp, arg)),
     }
 }
 
-/// The callback of a function and an argument.
-#[inline(never)]
-fn callback(node: &Node, waitfp: *const c_void, arg: *mut c_char, last: &mut LastCallback) -> Callback {
-    if let Some((function, argument, callback)) = &last.0
-        && (*function, *argument) == (waitfp.addr(), arg.addr())
-    {
-        return callback.clone();
+impl LastCallback {
+    /// The callback of a function and an argument.
+    #[inline(never)]
+    fn find(&mut self, node: &Node, waitfp: *const c_void, arg: *mut c_char) -> &Callback {
+        let last = self.0.take();
+        let known =
+            last.filter(|(function, argument, _)| (*function, *argument) == (waitfp.addr(), arg.addr()));
+        let found = known.unwrap_or_else(|| (waitfp.addr(), arg.addr(), node.callbacks.find(waitfp, arg)));
+        &self.0.insert(found).2
     }
-    let callback = node.callbacks.find(waitfp, arg);
-    last.0 = Some((waitfp.addr(), arg.addr(), callback.clone()));
-    callback
 }
 
 impl Callbacks {

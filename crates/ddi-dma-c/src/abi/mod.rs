@@ -1,5 +1,4 @@
 //! The structures that C and this library share, and their layouts on 64-bit x86.
-#![expect(non_camel_case_types, reason = "the names are those of the headers")]
 
 mod access;
 mod attr;

@@ -6,7 +6,7 @@ mod request;
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
 
-use ddi_dma::{Cookie, DmaAttr};
+use ddi_dma::{Channel, Cookie, DmaAttr};
 
 use crate::abi::{ddi_dma_attr_t, ddi_dma_cookie_t, ddi_dmae_req};
 use crate::codes::{DDI_DMA_NORESOURCES, DDI_FAILURE, DDI_SUCCESS};
@@ -31,9 +31,10 @@ pub unsafe extern "C" fn ddi_dmae_alloc(
 ) -> c_int {
     const ME: &str = "ddi_dmae_alloc";
     let node = node::of(dip, ME);
-    let waiting = waiting(&node, dmae_waitfp, arg, &mut LastCallback::default(), ME);
+    let mut callback = LastCallback::default();
+    let wait = waiting(&node, dmae_waitfp, arg, &mut callback, || (), ME);
     let Some(engine) = node.hardware.engine() else { return refuse(&node, ME, NO_ENGINE) };
-    match engine.alloc(chnl, waiting.wait()) {
+    match engine.alloc(chnl, wait) {
         Ok(()) => DDI_SUCCESS,
         Err(error) => {
             refuse(&node, ME, &error);
@@ -82,7 +83,7 @@ pub unsafe extern "C" fn ddi_dmae_prog(
 /// Masks a channel of the device (`ddi_dmae_disable(9F)`).
 #[unsafe(no_mangle)]
 pub extern "C" fn ddi_dmae_disable(dip: *mut DevInfo, chnl: c_int) -> c_int {
-    on_engine(dip, "ddi_dmae_disable", |engine| engine.on(chnl, |channel| Ok(channel.disable())))
+    on_engine(dip, "ddi_dmae_disable", |engine| engine.tell(chnl, Channel::disable))
 }
 
 /// Unmasks a channel of the device (`ddi_dmae_enable(9F)`).
@@ -94,7 +95,7 @@ pub extern "C" fn ddi_dmae_enable(dip: *mut DevInfo, chnl: c_int) -> c_int {
 /// Stops the engine on a channel of the device (`ddi_dmae_stop(9F)`).
 #[unsafe(no_mangle)]
 pub extern "C" fn ddi_dmae_stop(dip: *mut DevInfo, chnl: c_int) -> c_int {
-    on_engine(dip, "ddi_dmae_stop", |engine| engine.on(chnl, |channel| Ok(channel.stop())))
+    on_engine(dip, "ddi_dmae_stop", |engine| engine.tell(chnl, Channel::stop))
 }
 
 /// Tells how many bytes the engine has not moved (`ddi_dmae_getcnt(9F)`).

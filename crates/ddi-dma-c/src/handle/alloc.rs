@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use ddi_dma::AllocError;
 
-use super::{CHandle, DmaHandleRef, HANDLES, State, Windows, of};
+use super::{CHandle, DmaHandleRef, HANDLES, State, of};
 use crate::abi::ddi_dma_attr_t;
 use crate::codes::{DDI_DMA_BADATTR, DDI_DMA_NORESOURCES, DDI_FAILURE, DDI_SUCCESS};
 use crate::last_error;
@@ -38,8 +38,8 @@ pub unsafe extern "C" fn ddi_dma_alloc_handle(
         return DDI_DMA_BADATTR;
     };
     let mut last_callback = LastCallback::default();
-    let wait = waiting(&node, waitfp, arg, &mut last_callback, ME);
-    let handle = match node.device.alloc_handle(&attr, wait.wait()) {
+    let wait = waiting(&node, waitfp, arg, &mut last_callback, || (), ME);
+    let handle = match node.device.alloc_handle(&attr, wait) {
         Ok(handle) => handle,
         Err(error) => {
             last_error::note(format_args!("ddi_dma_alloc_handle: {}: {error}", node.name));
@@ -52,19 +52,19 @@ pub unsafe extern "C" fn ddi_dma_alloc_handle(
     node.hardware.stated(handle.attr());
     node.allocated.fetch_add(1, Ordering::Relaxed);
     let (burst_sizes, state) = (handle.burst_sizes(), State::Idle(handle));
-    let handle = Box::new(CHandle {
+    let handle = CHandle {
         state,
         next_cookie: 0,
-        windows: Windows::One,
+        flags: 0,
         cookies: Vec::new(),
         place: Place::new(),
         last_callback,
         burst_sizes,
         attr,
         node,
-    });
+    };
     let Some(handle) = HANDLES.insert(handle) else {
-        last_error::note("ddi_dma_alloc_handle: a million handles are allocated: free some");
+        last_error::note("ddi_dma_alloc_handle: as many handles are allocated as there can be: free some");
         return DDI_DMA_NORESOURCES;
     };
     // SAFETY: not null, so valid (the caller's duty).

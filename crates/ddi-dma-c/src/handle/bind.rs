@@ -7,18 +7,19 @@ use std::sync::Arc;
 use ddi_dma::plan::PlanError;
 use ddi_dma::{BindError, BindErrorKind, BindFlags, Direction};
 
-use super::{CHandle, DmaHandleRef, State, Windows, of, of_waiting};
+use super::{CHandle, DmaHandleRef, State, of};
 use crate::abi::buf::buf;
 use crate::abi::ddi_dma_cookie_t;
 use crate::codes::{
-    DDI_DMA_BADATTR, DDI_DMA_CONSISTENT, DDI_DMA_INUSE, DDI_DMA_MAPPED, DDI_DMA_NOMAPPING,
-    DDI_DMA_NORESOURCES, DDI_DMA_PARTIAL, DDI_DMA_PARTIAL_MAP, DDI_DMA_READ, DDI_DMA_TOOBIG,
-    DDI_DMA_TOOSMALL, DDI_DMA_WRITE, DDI_FAILURE, DDI_SUCCESS,
+    DDI_DMA_BADATTR, DDI_DMA_INUSE, DDI_DMA_MAPPED, DDI_DMA_NOMAPPING, DDI_DMA_NORESOURCES, DDI_DMA_PARTIAL,
+    DDI_DMA_PARTIAL_MAP, DDI_DMA_READ, DDI_DMA_TOOBIG, DDI_DMA_TOOSMALL, DDI_DMA_WRITE, DDI_FAILURE,
+    DDI_SUCCESS,
 };
 use crate::io::{Pieces, pieces_of};
 use crate::last_error;
-use crate::memory::{Gathered, NoObject, ObjectRef, describe, gather};
+use crate::memory::{NoObject, ObjectRef, describe, gather};
 use crate::misuse::misuse;
+use crate::node::Node;
 use crate::waitfp::waiting;
 
 /// Binds memory at an address (`ddi_dma_addr_bind_handle(9F)`).
@@ -38,8 +39,50 @@ pub unsafe extern "C" fn ddi_dma_addr_bind_handle(
     cookiep: *mut ddi_dma_cookie_t,
     ccountp: *mut c_uint,
 ) -> c_int {
-    // SAFETY: the caller's duties are the same.
-    unsafe { bind(handle, ptr::null_mut(), addr, len, flags, waitfp, arg, cookiep, ccountp) }
+    const ME: &str = "ddi_dma_addr_bind_handle";
+    let mut guard = of(handle, ME);
+    let rest = guard.rester();
+    let handle = &mut *guard;
+    let idle = match handle.take_state() {
+        State::Idle(idle) => idle,
+        other => {
+            handle.set_state(other);
+            let text = "something is bound to the handle: call ddi_dma_unbind_handle first";
+            return handle.refused(ME, text, DDI_DMA_INUSE);
+        }
+    };
+    // SAFETY: nothing is bound; the memory stays, and the driver keeps away from it (the caller's duties).
+    let described = unsafe { describe(&mut handle.place, &handle.node, addr.expose_provenance(), len) };
+    if let Err(error) = described {
+        handle.set_state(State::Idle(idle));
+        return handle.refused(ME, error, DDI_DMA_NOMAPPING);
+    }
+    let Some(direction) = DIRECTIONS[(flags & (DDI_DMA_READ | DDI_DMA_WRITE)) as usize] else {
+        handle.set_state(State::Idle(idle));
+        let text = "the flags say neither DDI_DMA_READ nor DDI_DMA_WRITE: say which way the bytes go";
+        return handle.refused(ME, text, DDI_DMA_NOMAPPING);
+    };
+    let wait = waiting(&handle.node, waitfp, arg, &mut handle.last_callback, || rest.rest(), ME);
+    let bind_flags = BindFlags::from_bits_retain(flags & KEPT.bits() | one_list(&handle.node, flags));
+    let flight = match idle.bind(handle.place.object(), direction, bind_flags, wait) {
+        Ok(binding) => binding.start(),
+        Err(error) => return handle.not_bound(error, ME),
+    };
+    let cookies = flight.current_window().map_or(&[][..], |window| window.cookies());
+    // SAFETY: each is NULL or valid (the caller's duty).
+    unsafe {
+        if let (false, Some(cookie)) = (cookiep.is_null(), cookies.first()) {
+            cookiep.write(cookie.into());
+        }
+        if !ccountp.is_null() {
+            ccountp.write(cookies.len() as c_uint);
+        }
+    }
+    let many = flags & DDI_DMA_PARTIAL != 0 && flight.window_count() > 1;
+    handle.flags = flags;
+    handle.set_state(State::Bound(flight));
+    handle.rewind();
+    if many { DDI_DMA_PARTIAL_MAP } else { DDI_DMA_MAPPED }
 }
 
 /// Binds the memory of a buf (`ddi_dma_buf_bind_handle(9F)`).
@@ -65,29 +108,38 @@ pub unsafe extern "C" fn ddi_dma_buf_bind_handle(
     let node = Arc::clone(&of(handle, ME).node);
     // SAFETY: a buf (the caller's duty).
     let found = unsafe { pieces_of(bp) }.map_err(|text| Box::new(NoObject::Pieces(text)));
-    let (pieces, address, length) = match found {
-        Ok(Pieces::One { address, length }) => (Ok(ptr::null_mut()), address, length),
+    let described = match found {
+        Ok(Pieces::One { address, length }) => Ok((address, length)),
         // SAFETY: the memory stays, and the driver keeps away from it (the caller's duties).
-        Ok(Pieces::Many(pieces)) => (unsafe { gather(&node, &pieces) }.map(Box::into_raw), 0, 0),
-        Err(error) => (Err(error), 0, 0),
+        Ok(Pieces::Many(pieces)) => unsafe { gather(&node, &pieces) }.map(|pieces| {
+            let mut handle = of(handle, ME);
+            if let State::Idle(_) = handle.state {
+                // SAFETY: nothing is bound.
+                unsafe { handle.place.describe_pieces(pieces) };
+            }
+            (0, 0)
+        }),
+        Err(error) => Err(error),
     };
-    let pieces = match pieces {
-        Ok(pieces) => pieces,
+    let (address, length) = match described {
+        Ok(described) => described,
         Err(error) => {
             last_error::note(format_args!("{ME}: {}: {error}", node.name));
             return DDI_DMA_NOMAPPING;
         }
     };
     let addr = ptr::with_exposed_provenance_mut(address);
-    // SAFETY: the pieces are a box's that nobody else has; the rest are the caller's duties.
-    unsafe { bind(handle, pieces, addr, length, flags, waitfp, arg, cookiep, ccountp) }
+    // SAFETY: the caller's duties are the same.
+    unsafe {
+        ddi_dma_addr_bind_handle(handle, ptr::null_mut(), addr, length, flags, waitfp, arg, cookiep, ccountp)
+    }
 }
 
 /// Unbinds, with a sync for the CPU (`ddi_dma_unbind_handle(9F)`). `DDI_FAILURE` where nothing is bound.
 #[unsafe(no_mangle)]
 pub extern "C" fn ddi_dma_unbind_handle(handle: *mut DmaHandleRef) -> c_int {
     let mut guard = of(handle, "ddi_dma_unbind_handle");
-    let handle = &mut **guard;
+    let handle = &mut *guard;
     match handle.take_state() {
         State::Bound(flight) => {
             let (idle, _) = flight.complete().unbind();
@@ -104,98 +156,7 @@ pub extern "C" fn ddi_dma_unbind_handle(handle: *mut DmaHandleRef) -> c_int {
     }
 }
 
-/// Binds the pieces, where there are any, or else memory at an address, and gives it to the device.
-///
-/// It has the signature of `ddi_dma_addr_bind_handle`, so that this one is no more than a jump.
-///
-/// # Safety
-///
-/// `pieces` is NULL or came from a box that nobody else has; the rest is that of [`ddi_dma_addr_bind_handle`].
-#[expect(clippy::too_many_arguments, reason = "they are those of the DDI")]
-unsafe extern "C" fn bind(
-    handle: *mut DmaHandleRef,
-    pieces: *mut Gathered,
-    addr: *mut c_char,
-    len: usize,
-    flags: c_uint,
-    waitfp: *const c_void,
-    arg: *mut c_char,
-    cookiep: *mut ddi_dma_cookie_t,
-    ccountp: *mut c_uint,
-) -> c_int {
-    let me = if pieces.is_null() { "ddi_dma_addr_bind_handle" } else { "ddi_dma_buf_bind_handle" };
-    let mut guard = of_waiting(handle, waitfp, me);
-    let handle = &mut **guard;
-    // SAFETY: NULL or a box's that nobody else has (the caller's duty).
-    let pieces = (!pieces.is_null()).then(|| unsafe { Box::from_raw(pieces) });
-    let idle = match handle.take_state() {
-        State::Idle(idle) => idle,
-        other => {
-            handle.set_state(other);
-            let text = "something is bound to the handle: call ddi_dma_unbind_handle first";
-            return handle.refused(me, text, DDI_DMA_INUSE);
-        }
-    };
-    // SAFETY: nothing is bound; the memory stays, and the driver keeps away from it (the caller's duties).
-    let described = unsafe {
-        match pieces {
-            None => describe(&mut handle.place, &handle.node, addr.expose_provenance(), len),
-            Some(pieces) => {
-                handle.place.describe_pieces(pieces);
-                Ok(())
-            }
-        }
-    };
-    if let Err(error) = described {
-        handle.set_state(State::Idle(idle));
-        return handle.refused(me, error, DDI_DMA_NOMAPPING);
-    }
-    let Some(direction) = direction(flags) else {
-        handle.set_state(State::Idle(idle));
-        let text = "the flags say neither DDI_DMA_READ nor DDI_DMA_WRITE: say which way the bytes go";
-        return handle.refused(me, text, DDI_DMA_NOMAPPING);
-    };
-    let waiting = waiting(&handle.node, waitfp, arg, &mut handle.last_callback, me);
-    let (windows, bind_flags) = handle.flags(flags);
-    let flight = match idle.bind(handle.place.object(), direction, bind_flags, waiting.wait()) {
-        Ok(binding) => binding.start(),
-        Err(error) => return handle.not_bound(error, me),
-    };
-    let cookies = flight.current_window().map_or(&[][..], |window| window.cookies());
-    // SAFETY: each is NULL or valid (the caller's duty).
-    unsafe {
-        if let (false, Some(cookie)) = (cookiep.is_null(), cookies.first()) {
-            cookiep.write(cookie.into());
-        }
-        if !ccountp.is_null() {
-            ccountp.write(cookies.len() as c_uint);
-        }
-    }
-    let many = windows == Windows::Many && flight.window_count() > 1;
-    handle.windows = windows;
-    handle.set_state(State::Bound(flight));
-    handle.rewind();
-    if many { DDI_DMA_PARTIAL_MAP } else { DDI_DMA_MAPPED }
-}
-
 impl CHandle {
-    /// What the flags of C are here. Each list is a window where windows are allowed.
-    #[inline(always)]
-    fn flags(&self, flags: u32) -> (Windows, BindFlags) {
-        let kept = BindFlags::REDZONE | BindFlags::PARTIAL | BindFlags::CONSISTENT | BindFlags::STREAMING;
-        let mut bind_flags = BindFlags::from_bits_truncate(flags & kept.bits());
-        if flags & DDI_DMA_CONSISTENT != 0 {
-            bind_flags.remove(BindFlags::STREAMING);
-        }
-        if flags & DDI_DMA_PARTIAL != 0 {
-            return (Windows::Many, bind_flags | BindFlags::ONE_LIST);
-        }
-        if self.node.one_list() {
-            bind_flags |= BindFlags::ONE_LIST;
-        }
-        (Windows::One, bind_flags)
-    }
-
     /// Takes a handle back that did not bind, and gives the code.
     #[cold]
     fn not_bound(&mut self, error: BindError<ObjectRef>, function: &str) -> c_int {
@@ -214,15 +175,20 @@ impl CHandle {
     }
 }
 
-/// Which way the bytes go.
+/// Which way the bytes go, by the bits of `DDI_DMA_READ` and `DDI_DMA_WRITE`.
+const DIRECTIONS: [Option<Direction>; 4] =
+    [None, Some(Direction::ToDevice), Some(Direction::FromDevice), Some(Direction::Both)];
+
+/// The flags that the framework has, too, with the same bits.
+const KEPT: BindFlags =
+    BindFlags::REDZONE.union(BindFlags::PARTIAL).union(BindFlags::CONSISTENT).union(BindFlags::STREAMING);
+
+/// The bit of [`BindFlags::ONE_LIST`]: each list is a window where windows are allowed, and where they are not, a property
+/// of the device says whether there may be more than one list.
 #[inline(always)]
-fn direction(flags: u32) -> Option<Direction> {
-    match flags & (DDI_DMA_READ | DDI_DMA_WRITE) {
-        DDI_DMA_READ => Some(Direction::FromDevice),
-        DDI_DMA_WRITE => Some(Direction::ToDevice),
-        0 => None,
-        _ => Some(Direction::Both),
-    }
+fn one_list(node: &Node, flags: u32) -> u32 {
+    const UP: u32 = BindFlags::ONE_LIST.bits() / DDI_DMA_PARTIAL;
+    (flags & DDI_DMA_PARTIAL) * UP | node.bind_flags()
 }
 
 /// The return code of a refusal.

@@ -1,12 +1,13 @@
 //! `ddi_dma_mem_alloc` and `ddi_dma_mem_free`: private DMA memory.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ddi_dma::{AccessAttr, DmaHandle, MemError, MemoryUse, PrivateMemory, Wait};
 
-use super::{CHandle, DmaHandleRef, InUse, State, forget, of_waiting};
+use super::{CHandle, DmaHandleRef, InUse, State, forget, of};
 use crate::abi::ddi_device_acc_attr_t;
 use crate::access::{self, AccHandleRef};
 use crate::codes::{DDI_DMA_CONSISTENT, DDI_FAILURE, DDI_SUCCESS};
@@ -36,28 +37,30 @@ pub unsafe extern "C" fn ddi_dma_mem_alloc(
     if kaddrp.is_null() || real_length.is_null() || handlep.is_null() {
         misuse!(ME, "kaddrp, real_length or handlep is NULL: there is nowhere to put the result");
     }
-    let mut guard = of_waiting(handle, waitfp, ME);
-    let handle = &mut **guard;
+    let mut handle = of(handle, ME);
+    let mut last_callback = mem::take(&mut handle.last_callback);
     // SAFETY: NULL or access attributes (the caller's duty).
     let attr = match unsafe { accattrp.as_ref() }.map(ddi_device_acc_attr_t::attr) {
         Some(Ok(attr)) => attr,
-        Some(Err(text)) => return refused(handle, &text),
-        None => return refused(handle, &"accattrp is NULL: say how the words of the memory are accessed"),
+        Some(Err(text)) => return refused(&handle, &text),
+        None => return refused(&handle, &"accattrp is NULL: say how the words of the memory are accessed"),
     };
     let usage = match flags & DDI_DMA_CONSISTENT {
         0 => MemoryUse::Streaming,
         _ => MemoryUse::Consistent,
     };
-    let waiting = waiting(&handle.node, waitfp, arg, &mut handle.last_callback, ME);
-    let memory = match handle.alloc_memory(length as u64, usage, attr, waiting.wait()) {
+    let wait = waiting(&handle.node, waitfp, arg, &mut last_callback, || handle.rest(), ME);
+    let allocated = handle.alloc_memory(length as u64, usage, attr, wait);
+    handle.last_callback = last_callback;
+    let memory = match allocated {
         Ok(memory) => memory,
-        Err(error) => return refused(handle, &error),
+        Err(error) => return refused(&handle, &error),
     };
     let (start, length, way) = (memory.as_ptr(), memory.real_length(), memory.access());
     let region = memory::add(Region::private(&handle.node, memory));
     let Some(access) = access::insert_memory(way, region.start(), Arc::clone(&handle.node)) else {
         memory::remove(region.start());
-        return refused(handle, &"a million access handles are allocated: free some");
+        return refused(&handle, &"as many access handles are allocated as there can be: free some");
     };
     handle.node.allocated.fetch_add(1, Ordering::Relaxed);
     // SAFETY: not null, so valid (the caller's duty).

@@ -2,12 +2,12 @@
 
 mod alloc;
 mod bind;
+mod check;
 mod cookies;
 mod memory;
 mod sync;
 mod windows;
 
-use std::ffi::c_void;
 use std::mem;
 use std::sync::Arc;
 
@@ -17,22 +17,23 @@ use crate::abi::ddi_dma_cookie_t;
 use crate::memory::{ObjectRef, Place, Region};
 use crate::misuse::misuse;
 use crate::node::Node;
-use crate::table::{BadHandle, Guard, Hold, Table};
-use crate::waitfp::{LastCallback, SLEEP};
+use crate::table::{BadHandle, Guard, Table};
+use crate::waitfp::LastCallback;
+pub(crate) use check::check;
 
 /// What `ddi_dma_handle_t` points to in C: nothing. Its value is a handle of the table.
 pub(crate) enum DmaHandleRef {}
 
 /// All DMA handles.
-static HANDLES: Table<Box<CHandle>, 2> = Table::new();
+static HANDLES: Table<CHandle, 2> = Table::new();
 
 /// What stands behind a DMA handle.
 struct CHandle {
     state: State,
     /// Number of the next cookie of the current window that `ddi_dma_nextcookie` gives.
     next_cookie: usize,
-    /// Whether windows were allowed at the last bind.
-    windows: Windows,
+    /// The flags of the last bind.
+    flags: u32,
     /// The cookies of the current window as C has them, once somebody asked for their addresses.
     cookies: Vec<ddi_dma_cookie_t>,
     /// What is bound, or was.
@@ -52,13 +53,6 @@ enum State {
     Bound(InFlight<ObjectRef>),
     /// Only within a function.
     Moving,
-}
-
-/// Whether an object may be bound window by window (`DDI_DMA_PARTIAL`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Windows {
-    One,
-    Many,
 }
 
 impl CHandle {
@@ -91,21 +85,10 @@ impl CHandle {
     }
 }
 
-/// The handle that C means, for a call that does not rest; a mistake ends the process in the name of `function`.
+/// The handle that C means; a mistake ends the process in the name of `function`.
 #[inline(always)]
-fn of(handle: *mut DmaHandleRef, function: &str) -> Guard<Box<CHandle>> {
+fn of(handle: *mut DmaHandleRef, function: &str) -> Guard<CHandle> {
     match HANDLES.get(handle.addr() as u64) {
-        Ok(guard) => guard,
-        Err(bad) => refuse(handle, bad, function),
-    }
-}
-
-/// The same for a call that rests until resources are there where `waitfp` is `DDI_DMA_SLEEP`. Any other returns soon, and
-/// so a callback that comes before it has returned waits for it.
-#[inline(always)]
-fn of_waiting(handle: *mut DmaHandleRef, waitfp: *const c_void, function: &str) -> Guard<Box<CHandle>> {
-    let hold = if waitfp.addr() == SLEEP { Hold::Resting } else { Hold::Shortly };
-    match HANDLES.lock(handle.addr() as u64, hold) {
         Ok(guard) => guard,
         Err(bad) => refuse(handle, bad, function),
     }

@@ -2,9 +2,9 @@
 
 use std::ffi::{c_int, c_uint};
 
-use super::{DmaHandleRef, Windows, of};
+use super::{DmaHandleRef, of};
 use crate::abi::ddi_dma_cookie_t;
-use crate::codes::{DDI_FAILURE, DDI_SUCCESS};
+use crate::codes::{DDI_DMA_PARTIAL, DDI_FAILURE, DDI_SUCCESS};
 use crate::last_error;
 use crate::misuse::misuse;
 
@@ -20,9 +20,9 @@ pub unsafe extern "C" fn ddi_dma_numwin(handle: *mut DmaHandleRef, nwinp: *mut c
     if nwinp.is_null() {
         misuse!(ME, "nwinp is NULL: there is nowhere to put the number of windows");
     }
-    let windows = handle.windows;
+    let flags = handle.flags;
     let count = match handle.bound() {
-        Some(flight) if windows == Windows::Many => flight.window_count(),
+        Some(flight) if flags & DDI_DMA_PARTIAL != 0 => flight.window_count(),
         Some(_) => {
             last_error::note(
                 "ddi_dma_numwin: the object was bound without DDI_DMA_PARTIAL: it has no windows",
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn ddi_dma_getwin(
     ccountp: *mut c_uint,
 ) -> c_int {
     let mut handle = of(handle, "ddi_dma_getwin");
-    let handle = &mut **handle;
+    let handle = &mut *handle;
     handle.rewind();
     let Some(flight) = handle.bound() else {
         last_error::note("ddi_dma_getwin: nothing is bound to the handle");

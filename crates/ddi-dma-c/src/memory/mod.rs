@@ -39,7 +39,7 @@ pub(crate) enum NoObject {
     Pieces(String),
 }
 
-/// Describes memory at an address, for a device.
+/// Describes memory at an address, for a device; pieces that were described beforehand stay where the address is NULL.
 ///
 /// # Safety
 ///
@@ -52,11 +52,10 @@ pub(crate) unsafe fn describe(
     address: usize,
     length: usize,
 ) -> Result<(), Box<NoObject>> {
-    // SAFETY: the caller's duties are the same.
-    if unsafe { place.describe_again(node.instance, address, length) } {
+    if place.is_at(address, length) {
         return Ok(());
     }
-    // SAFETY: as above.
+    // SAFETY: the caller's duties are the same.
     unsafe { look_up(place, node, address, length) }
 }
 
@@ -70,6 +69,11 @@ unsafe fn look_up(
     address: usize,
     length: usize,
 ) -> Result<(), Box<NoObject>> {
+    // SAFETY: the caller's duties are the same.
+    if unsafe { place.describe_again(node.instance, address, length) } || (address == 0 && place.has_pieces())
+    {
+        return Ok(());
+    }
     let start = check(address, length)?;
     if let Some(region) = find(address) {
         if !region.holds(address, length) {

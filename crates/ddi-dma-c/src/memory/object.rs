@@ -28,14 +28,14 @@ pub(super) struct Object {
 
 /// What kind of memory it is.
 enum Kind {
-    /// There is none.
-    Nothing,
     /// One run of the machine's addresses.
     Run,
     /// Private DMA memory, a part of `region`.
     Private,
     /// Memory of a simulated machine in several pages, a part of `region`.
     Pages,
+    /// There is none.
+    Nothing,
     /// Memory of the process, lent to a simulated machine.
     Lent(Box<Lent>),
     /// Pieces.
@@ -70,12 +70,28 @@ impl Place {
         ObjectRef(self.0)
     }
 
+    /// Whether the object is these bytes already: they were bound last, and nothing of them was given up.
+    #[inline(always)]
+    pub(super) fn is_at(&self, address: usize, length: usize) -> bool {
+        // SAFETY: the place has it (rule 1), and whoever has the place may read it.
+        let object = unsafe { self.0.as_ref() };
+        object.start.addr() == address
+            && object.extent.size == length as u64
+            && matches!(object.kind, Kind::Run | Kind::Private | Kind::Pages)
+    }
+
+    /// Whether pieces were described, and not bound yet.
+    pub(super) fn has_pieces(&self) -> bool {
+        // SAFETY: as in `is_at`.
+        matches!(unsafe { self.0.as_ref() }.kind, Kind::Gathered(_))
+    }
+
     /// Describes bytes of the region that was described last; `false` where they are not inside it.
     ///
     /// # Safety
     ///
     /// Nothing is bound (rule 2).
-    #[inline(always)]
+    #[inline(never)]
     pub(super) unsafe fn describe_again(&mut self, instance: i32, address: usize, length: usize) -> bool {
         // SAFETY: the place has it (rule 1), and nobody else looks at it now (the caller's duty).
         let object = unsafe { self.0.as_mut() };
@@ -247,10 +263,10 @@ unsafe impl DmaObject for ObjectRef {
 
     fn nexus_memory(&self) -> Option<(&NexusMemory, u64)> {
         let object = self.get();
-        match (&object.kind, object.of_region()) {
-            (Kind::Private, Some((region, offset))) => Some((region.nexus_memory()?, offset)),
-            _ => None,
-        }
+        // Other kinds may still name the region of an earlier bind, in which they do not lie.
+        let Kind::Private = object.kind else { return None };
+        let (region, offset) = object.of_region()?;
+        Some((region.nexus_memory()?, offset))
     }
 
     unsafe fn copy_out(&self, offset: u64, to: *mut u8, length: u64) {
@@ -262,6 +278,7 @@ unsafe impl DmaObject for ObjectRef {
             // SAFETY: the caller promises that the range is inside the object, which is there (rule 3).
             _ => unsafe { ptr::copy_nonoverlapping(object.start.add(offset as usize), to, length as usize) },
         }
+        crate::memcheck::initialised(to, length as usize);
     }
 
     unsafe fn copy_in(&self, offset: u64, from: *const u8, length: u64) {

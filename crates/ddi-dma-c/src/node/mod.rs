@@ -6,10 +6,10 @@ mod soft;
 mod statistics;
 
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ddi_dma::{Bus, Device};
+use ddi_dma::{BindFlags, Bus, Device};
 
 use crate::device::{Hardware, Opened};
 use crate::misuse::misuse;
@@ -41,8 +41,8 @@ pub(crate) struct Node {
     pub(crate) callbacks: Callbacks,
     /// Integer properties.
     properties: Mutex<Properties>,
-    /// What the property [`ONE_LIST`] says, to be read without the lock.
-    one_list: AtomicBool,
+    /// The bit of `BindFlags::ONE_LIST`, where the property [`ONE_LIST`] says so; to be read without the lock.
+    bind_flags: AtomicU32,
     /// `ddi_set_driver_private`.
     driver_private: Mutex<usize>,
     /// DMA handles and private memory that are allocated.
@@ -64,7 +64,7 @@ impl Node {
             soft,
             callbacks: Callbacks::default(),
             properties: Mutex::new(Properties::new(properties)),
-            one_list: AtomicBool::new(false),
+            bind_flags: AtomicU32::new(0),
             driver_private: Mutex::default(),
             allocated: AtomicUsize::new(0),
         };
@@ -82,7 +82,8 @@ impl Node {
         let mut properties = self.properties();
         let changed = change(&mut properties);
         let one_list = properties.find(Wanted::Any, ONE_LIST).unwrap_or(0) != 0;
-        self.one_list.store(one_list, Ordering::Relaxed);
+        let flags = if one_list { BindFlags::ONE_LIST } else { BindFlags::empty() };
+        self.bind_flags.store(flags.bits(), Ordering::Relaxed);
         changed
     }
 
@@ -95,10 +96,10 @@ impl Node {
         self.driver_private.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether what takes more than one list is refused where windows are not allowed.
-    #[inline]
-    pub(crate) fn one_list(&self) -> bool {
-        self.one_list.load(Ordering::Relaxed)
+    /// What is added to the flags of every bind.
+    #[inline(always)]
+    pub(crate) fn bind_flags(&self) -> u32 {
+        self.bind_flags.load(Ordering::Relaxed)
     }
 }
 
