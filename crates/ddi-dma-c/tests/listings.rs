@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{Compile, Compiler, Linkage};
+use std::fs;
+
+use common::{Compile, Compiler, Linkage, package};
 
 /// Runs a listing natively and under valgrind; it prints this line.
 fn listing(name: &str, line: &str) {
@@ -62,4 +64,19 @@ fn example_9_3_mem_alloc() {
 #[test]
 fn example_sync_for_cpu() {
     listing("example_sync", "example_sync: 4 times the CPU saw what the device had written");
+}
+
+/// The program that the page for C programmers begins with, as it stands there.
+#[test]
+fn the_program_of_the_page_runs() {
+    let page = package().join("../../docs/c.md");
+    let page =
+        fs::read_to_string(&page).unwrap_or_else(|error| panic!("cannot read {}: {error}", page.display()));
+    let program = page.split("```c\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
+    let directory = tempfile::tempdir().unwrap_or_else(|error| panic!("no directory: {error}"));
+    let source = directory.path().join("hello.c");
+    fs::write(&source, program).unwrap_or_else(|error| panic!("cannot write {}: {error}", source.display()));
+    let output = Compile::source(&source).program().run(&[]);
+    let printed = &output.expect_success().stdout;
+    assert!(printed.contains(" cookies, the first of "), "{printed}");
 }
