@@ -143,7 +143,7 @@ impl Flags {
         let libs: &[&str] = if linkage == Linkage::Static { &["--static", "--libs"] } else { &["--libs"] };
         let (compile, link) = match (asked(&["--cflags"])?, asked(libs)?) {
             (Some(compile), Some(link)) => (compile, link),
-            _ => Self::read(page, linkage)?,
+            _ => Self::read(&fs::read_to_string(page)?, linkage),
         };
         let link = match linkage {
             Linkage::Shared => link,
@@ -153,9 +153,8 @@ impl Flags {
         Ok(Flags { compile, link })
     }
 
-    /// Reads the page: variables, then fields that hold them.
-    fn read(page: &Path, linkage: Linkage) -> Result<(String, String)> {
-        let text = fs::read_to_string(page)?;
+    /// Reads the page, as far as its template goes: variables, then fields that hold them.
+    fn read(text: &str, linkage: Linkage) -> (String, String) {
         let mut variables: Vec<(String, String)> = Vec::new();
         let expand = |text: &str, variables: &[(String, String)]| {
             variables.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
@@ -178,7 +177,7 @@ impl Flags {
         if linkage == Linkage::Static {
             link = format!("{link} {private}");
         }
-        Ok((compile, link))
+        (compile, link)
     }
 }
 
@@ -205,5 +204,20 @@ fn remove(path: &Path) -> Result<()> {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_says_without_pkg_config_what_it_says_with_it() {
+        let page = include_str!("../../crates/ddi-dma-c/ddi-dma.pc.in").replace("@prefix@", "/p");
+        let (compile, link) = Flags::read(&page, Linkage::Shared);
+        assert_eq!(compile, "-I/p/include/ddi-dma -pthread");
+        assert_eq!(link, "-L/p/lib -lddi_dma -pthread");
+        let (_, link) = Flags::read(&page, Linkage::Static);
+        assert_eq!(link, "-L/p/lib -lddi_dma -pthread -lgcc_s -lutil -lrt -lpthread -lm -ldl");
     }
 }

@@ -60,7 +60,7 @@ fn a_short_map_space_is_waited_for_and_slides() {
 #[test]
 fn clang_and_the_shared_library_do_the_same() {
     let compile = Compile::example("xxdisk_main").compiler(Compiler::Clang).linkage(Linkage::Shared);
-    let program = with_driver(compile.standard("c99").flag("-D_DEFAULT_SOURCE"));
+    let program = with_driver(compile.standard("c99"));
     let disks = ["sim:isa-disk", "sim:isa-sg-disk", "sim:sbus-disk", "sim:pci-disk", "sim:latch-disk"];
     assert_eq!(program.run(&[]).expect_success().stdout, lines(&disks));
 }

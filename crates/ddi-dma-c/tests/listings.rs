@@ -12,12 +12,8 @@ fn listing(name: &str, line: &str) {
     let gcc = Compile::example(name).program();
     assert_eq!(gcc.run(&[]).expect_success().stdout, format!("{line}\n"));
     assert_eq!(gcc.valgrind(&[]).expect_success().stdout, format!("{line}\n"));
-    let clang = Compile::example(name)
-        .compiler(Compiler::Clang)
-        .standard("c99")
-        .flag("-D_DEFAULT_SOURCE")
-        .linkage(Linkage::Shared)
-        .program();
+    let clang =
+        Compile::example(name).compiler(Compiler::Clang).standard("c99").linkage(Linkage::Shared).program();
     assert_eq!(clang.run(&[]).expect_success().stdout, format!("{line}\n"));
 }
 
