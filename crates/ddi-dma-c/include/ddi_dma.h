@@ -197,6 +197,37 @@ struct ddi_dma_sim_disk64 {
 #define DDI_DMA_SIM_ERROR 0x20
 #define DDI_DMA_SIM_BUSY 0x40
 
+/*
+ * The registers of the simulated network devices, in the same manner. What is transmitted is received. Sizes are in bytes;
+ * 0 stands for 2^32.
+ */
+struct ddi_dma_sim_ether {
+    uint16_t csr;
+    /* Why the last start failed; 0: it did not. */
+    uint8_t error;
+    uint8_t reserved_1;
+    /* The burst that the engine uses, in bytes. */
+    uint16_t burst;
+    uint16_t reserved_2;
+    /* The frame to transmit, and where the next one received goes. */
+    uint32_t tx_address;
+    uint32_t tx_size;
+    uint32_t rx_address;
+    uint32_t rx_size;
+    /* The bytes of the last frame received. */
+    uint32_t rx_length;
+    uint32_t reserved_3;
+};
+
+/* csr, written; the bits for interrupts, errors and resets are those of disks. */
+#define DDI_DMA_SIM_TX_START 0x01
+#define DDI_DMA_SIM_RX_ENABLE 0x10
+/* csr, read; DDI_DMA_SIM_CLEAR_INTERRUPT lowers these too. */
+#define DDI_DMA_SIM_TX_BUSY 0x40
+#define DDI_DMA_SIM_TX_DONE 0x100
+#define DDI_DMA_SIM_RX_DONE 0x200
+#define DDI_DMA_SIM_MISSED 0x400 /* a frame was lost: eight waited to be received */
+
 #ifdef __cplusplus
 }
 #endif

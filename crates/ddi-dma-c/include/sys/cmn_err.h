@@ -31,15 +31,15 @@ extern void vdev_err(dev_info_t *dip, int level, const char *format, va_list ap)
 extern void panic(const char *format, ...) __NORETURN;
 extern void vpanic(const char *format, va_list ap) __NORETURN;
 
-#ifndef __cplusplus
 /*
- * Drivers find these four here. The rest of <stdio.h> stays away: a driver's own function may be called dprintf. The
- * parentheses keep macros of that name out, which the C library has where it checks lengths.
+ * Drivers find these four here. The rest of <stdio.h> stays away: a driver's own function may be called dprintf. Where
+ * <stdio.h> was included they may be macros.
  */
-extern int(sprintf)(char *__restrict buf, const char *__restrict format, ...);
-extern int(snprintf)(char *__restrict buf, size_t size, const char *__restrict format, ...);
-extern int(vsprintf)(char *__restrict buf, const char *__restrict format, va_list ap);
-extern int(vsnprintf)(char *__restrict buf, size_t size, const char *__restrict format, va_list ap);
+#if !defined(__cplusplus) && !defined(sprintf)
+extern int sprintf(char *__restrict buf, const char *__restrict format, ...);
+extern int snprintf(char *__restrict buf, size_t size, const char *__restrict format, ...);
+extern int vsprintf(char *__restrict buf, const char *__restrict format, va_list ap);
+extern int vsnprintf(char *__restrict buf, size_t size, const char *__restrict format, va_list ap);
 #endif
 
 #ifdef __cplusplus

@@ -15,7 +15,9 @@ typedef enum {
 
 typedef enum {
     RW_WRITER,
-    RW_READER
+    RW_READER,
+    /* A reader that passes writers who wait. */
+    RW_READER_STARVEWRITER
 } krw_t;
 
 typedef struct _krwlock {

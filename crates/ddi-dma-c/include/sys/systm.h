@@ -16,14 +16,11 @@
 extern "C" {
 #endif
 
-#ifndef __cplusplus
-/*
- * POSIX took them out in 2008, and the C library with it where a program asks for that. The parentheses keep macros of
- * that name out.
- */
-extern void(bcopy)(const void *from, void *to, size_t size);
-extern void(bzero)(void *to, size_t size);
-extern int(bcmp)(const void *s1, const void *s2, size_t size);
+/* POSIX took them out in 2008, and the C library with it where a program asks for that. Elsewhere they may be macros. */
+#if !defined(__cplusplus) && !defined(bcopy)
+extern void bcopy(const void *from, void *to, size_t size);
+extern void bzero(void *to, size_t size);
+extern int bcmp(const void *s1, const void *s2, size_t size);
 #endif
 
 /*
