@@ -401,6 +401,16 @@ PLACE(struct ddi_dma_sim_disk64, sglist, 0x20);
 SIZE(struct ddi_dma_sim_disk, 0x20 + 17 * 8);
 SIZE(struct ddi_dma_sim_disk64, 0x20 + 256 * 16);
 
+/* The registers of the simulated network devices. */
+SIZE(struct ddi_dma_sim_ether, 32);
+PLACE(struct ddi_dma_sim_ether, error, 2);
+PLACE(struct ddi_dma_sim_ether, burst, 4);
+PLACE(struct ddi_dma_sim_ether, tx_address, 8);
+PLACE(struct ddi_dma_sim_ether, tx_size, 12);
+PLACE(struct ddi_dma_sim_ether, rx_address, 16);
+PLACE(struct ddi_dma_sim_ether, rx_size, 20);
+PLACE(struct ddi_dma_sim_ether, rx_length, 24);
+
 /* Statistics. */
 SIZE(struct ddi_dma_statistics, 96);
 PLACE(struct ddi_dma_statistics, bytes_copied, 16);
