@@ -77,7 +77,7 @@ struct ddi_dma_statistics {
 
 extern void ddi_dma_statistics(dev_info_t *dip, struct ddi_dma_statistics *statistics);
 
-/* The map of a device's DVMA space, for the functions of <sundev/mbvar.h>. NULL where its bus has none. */
+/* The map of a device's DVMA space, for the functions of <sundev/mbvar.h>. NULL where its bus has no 32-bit addresses. */
 extern struct map *ddi_dma_map(dev_info_t *dip);
 
 /* Locked memory, and lists of pages. */

@@ -24,5 +24,6 @@ mod memcheck;
 mod memory;
 mod misuse;
 mod node;
+mod sunos41;
 mod table;
 mod waitfp;

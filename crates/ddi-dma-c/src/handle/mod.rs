@@ -17,6 +17,7 @@ use crate::abi::ddi_dma_cookie_t;
 use crate::memory::{ObjectRef, Place, Region};
 use crate::misuse::misuse;
 use crate::node::Node;
+use crate::sunos41;
 use crate::table::{BadHandle, Guard, Table};
 use crate::waitfp::LastCallback;
 pub(crate) use check::check;
@@ -101,7 +102,7 @@ fn refuse(handle: *mut DmaHandleRef, bad: BadHandle, function: &str) -> ! {
 
 /// Whether something of a region is bound. No handle remembers the region afterwards.
 pub(crate) fn forget(region: &Arc<Region>) -> InUse {
-    let mut used = InUse::No;
+    let mut used = sunos41::use_of(region);
     HANDLES.for_each(|handle| {
         if handle.place.is_of(region) {
             match handle.state {

@@ -13,7 +13,8 @@ use ddi_dma::{BindFlags, Bus, Device};
 
 use crate::device::{Hardware, Opened};
 use crate::misuse::misuse;
-use crate::table::Table;
+use crate::sunos41::Dvma;
+use crate::table::{BadHandle, Table};
 use crate::waitfp::Callbacks;
 pub(crate) use properties::{Number, Properties, Wanted};
 pub(crate) use soft::{Context, SoftInterrupts, context, enter};
@@ -39,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) hardware: Hardware,
     pub(crate) soft: Arc<SoftInterrupts>,
     pub(crate) callbacks: Callbacks,
+    /// What is mapped by SunOS 4.1's functions.
+    pub(crate) dvma: Dvma,
     /// Integer properties.
     properties: Mutex<Properties>,
     /// The bit of `BindFlags::ONE_LIST`, where the property [`ONE_LIST`] says so; to be read without the lock.
@@ -63,6 +66,7 @@ impl Node {
             hardware,
             soft,
             callbacks: Callbacks::default(),
+            dvma: Dvma::default(),
             properties: Mutex::new(Properties::new(properties)),
             bind_flags: AtomicU32::new(0),
             driver_private: Mutex::default(),
@@ -105,10 +109,20 @@ impl Node {
 
 /// The device that C means; a mistake ends the process in the name of `function`.
 pub(crate) fn of(dip: *mut DevInfo, function: &str) -> Arc<Node> {
-    match NODES.get(dip.addr() as u64) {
-        Ok(node) => Arc::clone(&node),
+    match find(dip.addr()) {
+        Ok(node) => node,
         Err(bad) => misuse!(function, "dip {dip:p}: {bad}: give what ddi_dma_open returned"),
     }
+}
+
+/// The device of a handle.
+pub(crate) fn find(handle: usize) -> Result<Arc<Node>, BadHandle> {
+    NODES.get(handle as u64).map(|node| Arc::clone(&node))
+}
+
+/// The devices that are open, each while the caller looks at it.
+pub(crate) fn for_each(mut look: impl FnMut(&Node)) {
+    NODES.for_each(|node| look(node));
 }
 
 /// Makes a device known to C; `None` where there are too many.
