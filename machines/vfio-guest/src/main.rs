@@ -33,7 +33,7 @@
 //! A test that needs a second process, to kill it or to share a device with it, starts a [`Role`](runner::Role): a function
 //! with a name in the list `ROLES` beside `TESTS`, started by [`Role::command`](runner::Role::command).
 //!
-//! There is no other program in the guest but `/bin/ddi-dma`. Files may be made in `/tmp`; huge pages are there.
+//! There are no other programs in the guest but `/bin/ddi-dma` and the driver in C, `/bin/edu_dma`. Files may be made in `/tmp`; huge pages are there.
 
 #[macro_use]
 mod failure;

@@ -35,6 +35,7 @@ impl Initramfs {
         }
         archive.file("init", 0o755, &read(&programs.init)?)?;
         archive.file("bin/ddi-dma", 0o755, &read(&programs.ddi_dma)?)?;
+        archive.file("bin/edu_dma", 0o755, &read(&programs.edu_dma)?)?;
         archive.tree(&kernel.modules, &modules)?;
         cpio::newc::trailer(archive.file)?.flush()?;
         Ok(Initramfs { path: path.to_owned() })

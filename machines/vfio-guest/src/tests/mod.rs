@@ -1,5 +1,6 @@
 //! The tests, and what runs them. How to add one is told in `main.rs`.
 
+mod c_driver;
 mod device;
 mod doctor;
 mod edu;
@@ -38,12 +39,13 @@ const WITH_IOMMU: &[&[Test]] = &[
     processes::TESTS,
     mishaps::TESTS,
     transfer::TESTS,
+    c_driver::TESTS,
     leaks::TESTS,
     nvme::TESTS,
 ];
 
 /// Tests for machines without one.
-const WITHOUT_IOMMU: &[&[Test]] = &[transfer::WITHOUT_IOMMU, uio::TESTS];
+const WITHOUT_IOMMU: &[&[Test]] = &[transfer::WITHOUT_IOMMU, c_driver::WITHOUT_IOMMU, uio::TESTS];
 
 /// What other processes do for tests.
 pub const ROLES: &[&[Role]] = &[runner::ROLES, processes::ROLES, uio::ROLES];
