@@ -385,34 +385,15 @@ static void test_mishaps(void)
 
 /* A network device: a frame out by one handle, and in by another. */
 
-static struct {
-    uint16_t csr;
-    uint8_t error;
-    uint8_t reserved;
-    uint16_t burst;
-    uint16_t reserved_2;
-    uint32_t tx_address;
-    uint32_t tx_size;
-    uint32_t rx_address;
-    uint32_t rx_size;
-    uint32_t rx_length;
-} *ether;
-
-#define ETHER_TX_START 0x001
-#define ETHER_ENABLE_INTERRUPTS 0x002
-#define ETHER_CLEAR_INTERRUPT 0x008
-#define ETHER_RX_ENABLE 0x010
-#define ETHER_TX_DONE 0x100
-#define ETHER_RX_DONE 0x200
-
+static struct ddi_dma_sim_ether *ether;
 static ddi_acc_handle_t ether_access;
 static unsigned done;
 
 static uint_t ether_intr(caddr_t arg)
 {
     (void)arg;
-    done |= ddi_get16(ether_access, &ether->csr) & (ETHER_TX_DONE | ETHER_RX_DONE);
-    ddi_put16(ether_access, &ether->csr, ETHER_CLEAR_INTERRUPT);
+    done |= ddi_get16(ether_access, &ether->csr) & (DDI_DMA_SIM_TX_DONE | DDI_DMA_SIM_RX_DONE);
+    ddi_put16(ether_access, &ether->csr, DDI_DMA_SIM_CLEAR_INTERRUPT);
     return DDI_INTR_CLAIMED;
 }
 
@@ -430,6 +411,7 @@ static void test_ether(void)
     fill(out, 1500, 11);
     memset(in, 0x5A, 2000);
     CHECK(ddi_dev_regsize(dip, 0, &size) == DDI_SUCCESS && size == 0x20);
+    CHECK((size_t)size == sizeof *ether);
     CHECK(ddi_regs_map_setup(dip, 0, &regs, 0, 0, &little_endian, &ether_access) == DDI_SUCCESS);
     ether = (void *)regs;
     CHECK(ddi_add_intr(dip, 0, NULL, NULL, ether_intr, NULL) == DDI_SUCCESS);
@@ -443,9 +425,9 @@ static void test_ether(void)
         DDI_DMA_MAPPED && count == 1);
     ddi_put32(ether_access, &ether->tx_address, cookie.dmac_address);
     ddi_put32(ether_access, &ether->tx_size, (uint32_t)cookie.dmac_size);
-    ddi_put16(ether_access, &ether->csr, ETHER_TX_START | ETHER_RX_ENABLE | ETHER_ENABLE_INTERRUPTS);
+    ddi_put16(ether_access, &ether->csr, DDI_DMA_SIM_TX_START | DDI_DMA_SIM_RX_ENABLE | DDI_DMA_SIM_ENABLE_INTERRUPTS);
     ddi_dma_sim_settle(dip);
-    CHECK(done == (ETHER_TX_DONE | ETHER_RX_DONE));
+    CHECK(done == (DDI_DMA_SIM_TX_DONE | DDI_DMA_SIM_RX_DONE));
     CHECK(ddi_get8(ether_access, &ether->error) == 0);
     CHECK(ddi_get32(ether_access, &ether->rx_length) == 1500);
     CHECK(ddi_dma_unbind_handle(tx) == DDI_SUCCESS && ddi_dma_unbind_handle(rx) == DDI_SUCCESS);
