@@ -34,6 +34,7 @@ mod first_party_steps;
 mod third_party_steps;
 
 use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -122,7 +123,10 @@ fn every_example_runs() {
         main().unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     let all = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).expect("examples");
-    let files = all.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_file())).count();
+    // What is there to be counted by `cargo xtask counts` tells nobody anything.
+    let counted = |path: &Path| path.file_name().is_some_and(|name| name == "count_bind_sim.rs");
+    let files = all.filter_map(|entry| Some(entry.ok()?.path()));
+    let files = files.filter(|path| path.is_file() && !counted(path)).count();
     assert_eq!(files, examples.len(), "an example is not tested");
 }
 
