@@ -36,6 +36,7 @@ typedef enum {
 extern void cv_init(kcondvar_t *cvp, DDI_DMA_NAME *name, kcv_type_t type, void *arg);
 extern void cv_destroy(kcondvar_t *cvp);
 extern void cv_wait(kcondvar_t *cvp, kmutex_t *mp);
+/* More than 0: no signal ended the wait. */
 extern int cv_wait_sig(kcondvar_t *cvp, kmutex_t *mp);
 /* `timeout` is a time of ddi_get_lbolt(9F). -1 where it came first; more than 0 otherwise. */
 extern clock_t cv_timedwait(kcondvar_t *cvp, kmutex_t *mp, clock_t timeout);

@@ -1,8 +1,8 @@
 /*
  * Offsets and bits of the configuration header of a PCI function.
  *
- * Left out: pci_config_get8(9F) and its kind (a simulated device has no configuration space, and one of VFIO is
- * configured by its opening), and the capabilities' insides.
+ * Left out: pci_config_get8(9F) and its kind, and the capabilities' insides. The configuration space of a PCI device of
+ * this machine is its register set 0 (ddi_regs_map_setup(9F)); a simulated device has none.
  */
 #ifndef DDI_DMA_SYS_PCI_H
 #define DDI_DMA_SYS_PCI_H

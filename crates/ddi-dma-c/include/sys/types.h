@@ -18,7 +18,9 @@
 typedef long daddr_t;
 typedef char *caddr_t;
 /* Says to the C library's other headers that both are there. */
+#ifndef __daddr_t_defined
 #define __daddr_t_defined
+#endif
 
 #include <limits.h>
 #include <stddef.h>
