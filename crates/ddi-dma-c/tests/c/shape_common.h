@@ -18,6 +18,8 @@ static const char *const shape_devices[] = {
     "sim:pci64-disk",
     "sim:latch-disk",
     "sim:sbus-disk",
+    "sim:sbus-ether",
+    "sim:floppy",
     "sim:pci-disk?iommu=on",
     "sim:pci64-disk?iommu=on&seed=9",
     "sim:pci-disk?seed=3&page_size=8K",
