@@ -234,6 +234,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("message", "assfail", "assertion failed: a > b, driver.c:12"),
     ("message", "verify3", "assertion failed: a == b (0x == 0x), driver.c:12"),
     ("message", "closed", "dev_err: dip 0x: the handle was freed: give what ddi_dma_open returned"),
+    (
+        "message",
+        "fm-dma-handle",
+        "ddi_fm_dma_err_get: DMA handle 0x: the handle is NULL: give one of ddi_dma_alloc_handle that was not freed",
+    ),
+    (
+        "message",
+        "fm-acc-handle",
+        "ddi_fm_acc_err_get: access handle 0x: the handle is NULL: give one of ddi_dma_mem_alloc or ddi_regs_map_setup that was not freed",
+    ),
     ("message", "fm-version", "ddi_fm_dma_err_clear: version 2 is unknown: give DDI_FME_VERSION (1)"),
     (
         "message",

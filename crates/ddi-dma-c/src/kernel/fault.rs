@@ -6,9 +6,12 @@
 
 use std::ffi::{c_int, c_void};
 use std::mem::{offset_of, size_of};
+use std::ptr;
 
 use super::device;
 use super::message::{self, Level};
+use crate::access::{self, AccHandleRef};
+use crate::handle::{self, DmaHandleRef};
 use crate::misuse::misuse;
 use crate::node::{self, DevInfo};
 
@@ -63,7 +66,7 @@ impl FmError {
             (&raw mut (*error).fme_ena).write(0);
             (&raw mut (*error).fme_acc_handle).write(acc_handle);
             (&raw mut (*error).fme_dma_handle).write(dma_handle);
-            (&raw mut (*error).fme_bus_specific).write(std::ptr::null_mut());
+            (&raw mut (*error).fme_bus_specific).write(ptr::null_mut());
             if version > 0 {
                 (&raw mut (*error).fme_bus_type).write(DDI_FME_BUS_TYPE_DFLT);
             }
@@ -111,9 +114,11 @@ pub extern "C" fn ddi_fm_capable(dip: *mut DevInfo) -> c_int {
 ///
 /// `de` is valid for writing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ddi_fm_dma_err_get(handle: *mut c_void, de: *mut FmError, version: c_int) {
+pub unsafe extern "C" fn ddi_fm_dma_err_get(handle: *mut DmaHandleRef, de: *mut FmError, version: c_int) {
+    const FUNCTION: &str = "ddi_fm_dma_err_get";
+    handle::check(handle, FUNCTION);
     // SAFETY: the caller's duty.
-    unsafe { FmError::fill(de, version, std::ptr::null_mut(), handle, "ddi_fm_dma_err_get") };
+    unsafe { FmError::fill(de, version, ptr::null_mut(), handle.cast(), FUNCTION) };
 }
 
 /// Tells the error of an access handle: none.
@@ -122,20 +127,24 @@ pub unsafe extern "C" fn ddi_fm_dma_err_get(handle: *mut c_void, de: *mut FmErro
 ///
 /// `de` is valid for writing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ddi_fm_acc_err_get(handle: *mut c_void, de: *mut FmError, version: c_int) {
+pub unsafe extern "C" fn ddi_fm_acc_err_get(handle: *mut AccHandleRef, de: *mut FmError, version: c_int) {
+    const FUNCTION: &str = "ddi_fm_acc_err_get";
+    access::check(handle, FUNCTION);
     // SAFETY: the caller's duty.
-    unsafe { FmError::fill(de, version, handle, std::ptr::null_mut(), "ddi_fm_acc_err_get") };
+    unsafe { FmError::fill(de, version, handle.cast(), ptr::null_mut(), FUNCTION) };
 }
 
 /// Forgets the error of a DMA handle.
 #[unsafe(no_mangle)]
-pub extern "C" fn ddi_fm_dma_err_clear(_handle: *mut c_void, version: c_int) {
+pub extern "C" fn ddi_fm_dma_err_clear(handle: *mut DmaHandleRef, version: c_int) {
+    handle::check(handle, "ddi_fm_dma_err_clear");
     check_version(version, "ddi_fm_dma_err_clear");
 }
 
 /// Forgets the error of an access handle.
 #[unsafe(no_mangle)]
-pub extern "C" fn ddi_fm_acc_err_clear(_handle: *mut c_void, version: c_int) {
+pub extern "C" fn ddi_fm_acc_err_clear(handle: *mut AccHandleRef, version: c_int) {
+    access::check(handle, "ddi_fm_acc_err_clear");
     check_version(version, "ddi_fm_acc_err_clear");
 }
 

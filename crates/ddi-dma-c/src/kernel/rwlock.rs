@@ -2,10 +2,10 @@
 //!
 //! The word of a lock is [`WAITERS`], [`WRITER`], and above them the number of readers or of the thread that writes:
 //!
-//! 1. Who leaves last hands the lock on to the first that waits, a writer or all readers before the next writer, under
-//!    the lock of the queue: whoever is woken has it. Nobody can come between, as long as there are waiters.
-//! 2. A thread sleeps only where, under the lock of the queue, the word has [`WAITERS`], which nobody but the one who
-//!    hands on takes out of it, under that lock too. So none is forgotten.
+//! 1. [`WAITERS`] is added and taken away under the lock of the queue alone, in one step with the queue: it is there
+//!    exactly while threads sleep. So none is forgotten.
+//! 2. Who leaves last hands the lock on to the first that sleeps, a writer or all readers before the next writer, in
+//!    such a step too: whoever is woken has it. Nobody can come between, as long as there are waiters.
 //! 3. Neither a reader nor a writer on the word [`WAITERS`] alone: the last reader is on its way to hand on.
 
 use std::ffi::{c_char, c_int, c_void};
@@ -81,6 +81,17 @@ fn held(word: u64) -> Held {
     }
 }
 
+/// The word once a thread has entered; `None` where it must wait.
+fn entered(word: u64, how: Enter) -> Option<u64> {
+    match (held(word), how) {
+        (Held::Free, Enter::Writer) => Some(thread::current() << SHIFT | WRITER),
+        (Held::Free, Enter::Reader | Enter::Overtaking) => Some(READER),
+        (Held::Readers(_), Enter::Reader) if word & WAITERS == 0 => Some(word + READER),
+        (Held::Readers(_), Enter::Overtaking) => Some(word + READER),
+        _ => None,
+    }
+}
+
 impl RwLock {
     /// The lock that C means; a mistake ends the process in the name of `function`.
     ///
@@ -116,13 +127,7 @@ impl RwLock {
     fn try_enter(&self, how: Enter, function: &str) -> bool {
         loop {
             let word = self.word(function);
-            let entered = match (held(word), how) {
-                (Held::Free, Enter::Writer) => thread::current() << SHIFT | WRITER,
-                (Held::Free, Enter::Reader | Enter::Overtaking) => READER,
-                (Held::Readers(_), Enter::Reader) if word & WAITERS == 0 => word + READER,
-                (Held::Readers(_), Enter::Overtaking) => word + READER,
-                _ => return false,
-            };
+            let Some(entered) = entered(word, how) else { return false };
             if self.word.compare_exchange_weak(word, entered, Ordering::Acquire, Ordering::Relaxed).is_ok() {
                 return true;
             }
@@ -132,22 +137,11 @@ impl RwLock {
     fn enter(&self, how: Enter, function: &str) {
         let me = thread::current();
         while !self.try_enter(how, function) {
-            let word = self.word(function);
-            match held(word) {
-                Held::Free => continue,
-                Held::Writer(thread) if thread == me => {
-                    misuse!(function, "lock {self:p} is held by this thread for writing: exit it before")
-                }
-                Held::Writer(_) | Held::Readers(_) | Held::Passing => {}
-            }
-            let noted = word | WAITERS;
-            if word != noted
-                && self.word.compare_exchange(word, noted, Ordering::Relaxed, Ordering::Relaxed).is_err()
-            {
-                continue;
+            if held(self.word(function)) == Held::Writer(me) {
+                misuse!(function, "lock {self:p} is held by this thread for writing: exit it before");
             }
             let token = if how == Enter::Writer { ParkToken(me as usize) } else { WAITING_READER };
-            let waits = || self.word.load(Ordering::Relaxed) & WAITERS != 0;
+            let waits = || self.note_waiter(how);
             // SAFETY: the key is the lock's own address; the closures neither panic nor park.
             let result = unsafe { parking_lot_core::park(self.key(), waits, || {}, |_, _| {}, token, None) };
             if result.is_unparked() {
@@ -155,6 +149,22 @@ impl RwLock {
                 return;
             }
         }
+    }
+
+    /// Adds [`WAITERS`] unless a thread that enters need not wait; tells whether it must. Called under the queue's lock.
+    fn note_waiter(&self, how: Enter) -> bool {
+        let mut word = self.word.load(Ordering::Relaxed);
+        while entered(word, how).is_none() {
+            if word & WAITERS != 0 {
+                return true;
+            }
+            let noted = word | WAITERS;
+            match self.word.compare_exchange_weak(word, noted, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
     }
 
     fn exit(&self, function: &str) {

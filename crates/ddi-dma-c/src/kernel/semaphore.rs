@@ -1,8 +1,8 @@
 //! `ksema_t`: a count that is waited for where it is 0 (`semaphore(9F)`).
 //!
-//! The first word of a semaphore is its count, and [`WAITERS`]. A thread sleeps only where, under the lock of the queue,
-//! the word is [`WAITERS`]; while it is, `sema_v` hands what it has to the first sleeper, under the same lock. So none
-//! is forgotten, and none overtaken.
+//! The first word of a semaphore is its count, or [`WAITERS`], which is set and taken away under the lock of the queue, in
+//! one step with it: it is there exactly while threads sleep. Then `sema_v` hands what it has to the first of them, in
+//! such a step too. So none is forgotten, and none overtaken.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::mem::{align_of, size_of};
@@ -67,11 +67,11 @@ impl Semaphore {
 
     fn take(&self, function: &str) {
         while !self.try_take(function) {
-            let note = self.word.compare_exchange(0, WAITERS, Ordering::Relaxed, Ordering::Relaxed);
-            if note.is_err_and(|word| word != WAITERS) {
-                continue;
-            }
-            let waits = || self.word.load(Ordering::Relaxed) == WAITERS;
+            // Under the queue's lock: whoever finds WAITERS finds this thread.
+            let waits = || {
+                let noted = self.word.compare_exchange(0, WAITERS, Ordering::Relaxed, Ordering::Relaxed);
+                noted.is_ok() || noted == Err(WAITERS)
+            };
             // SAFETY: the key is the semaphore's own address; the closures neither panic nor park.
             let result = unsafe {
                 parking_lot_core::park(self.key(), waits, || {}, |_, _| {}, DEFAULT_PARK_TOKEN, None)

@@ -1,4 +1,4 @@
-//! The ring of links that a list is.
+//! The ring of links that a list is; its rules are at the head of the file of its functions.
 
 use std::ffi::c_void;
 use std::mem::{offset_of, size_of};
