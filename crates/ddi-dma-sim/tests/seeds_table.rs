@@ -103,20 +103,12 @@ const LISTINGS: [&str; 10] = [
     "Attributes of the ISA engine",
 ];
 
-/// What a row says of something that does not exist yet.
-const TO_COME: &str = "to come";
-
 /// A row of the tables.
 struct Row {
     manual: String,
     rust: String,
+    c: String,
     tests: String,
-}
-
-impl Row {
-    fn is_to_come(&self) -> bool {
-        self.rust.starts_with(TO_COME)
-    }
 }
 
 fn root() -> PathBuf {
@@ -128,7 +120,7 @@ fn rows() -> Vec<Row> {
     let cells = |line: &str| -> Option<Row> {
         let line = line.strip_prefix("| ")?.strip_suffix('|')?;
         let mut cells = line.split('|').map(|cell| cell.trim().to_owned());
-        let row = Row { manual: cells.next()?, rust: cells.next()?, tests: cells.next()? };
+        let row = Row { manual: cells.next()?, rust: cells.next()?, c: cells.next()?, tests: cells.next()? };
         (row.manual != "manual" && cells.next().is_none()).then_some(row)
     };
     text.lines().filter_map(cells).collect()
@@ -202,7 +194,7 @@ fn everything_that_the_manual_names_has_a_row() {
 #[test]
 fn every_rust_name_is_one_of_the_core() {
     let core = core();
-    for row in rows().iter().filter(|row| !row.is_to_come()) {
+    for row in rows() {
         for name in quoted(&row.rust).flat_map(|path| path.split("::")) {
             assert!(defines(&core, name), "{}: the core has no {name}", row.manual);
         }
@@ -212,7 +204,7 @@ fn every_rust_name_is_one_of_the_core() {
 #[test]
 fn every_row_names_tests_that_exist() {
     let tests = tests();
-    for row in rows().iter().filter(|row| !row.is_to_come()) {
+    for row in rows() {
         assert!(quoted(&row.tests).count() > 0, "{} is shown by no test", row.manual);
         for name in quoted(&row.tests) {
             let test = format!("#[test]\nfn {name}()");
@@ -222,14 +214,23 @@ fn every_row_names_tests_that_exist() {
     }
 }
 
+/// Where a C header or program is.
+fn c_file(name: &str) -> PathBuf {
+    let directory = root().join("crates/ddi-dma-c");
+    let places = ["include", "examples", "tests/c"].map(|place| directory.join(place).join(name));
+    let found = places.into_iter().find(|place| place.exists());
+    found.unwrap_or_else(|| panic!("{name} is neither a header nor a program in C"))
+}
+
 #[test]
-fn what_is_to_come_is_not_there() {
-    let core = core();
-    for row in rows().iter().filter(|row| row.is_to_come()) {
-        assert_eq!(quoted(&row.tests).count(), 0, "{} has a test, so it is there", row.manual);
+fn every_c_name_is_in_its_file() {
+    for row in rows() {
+        let [file] = quoted(&row.c).collect::<Vec<_>>()[..] else {
+            panic!("{}: the column for C names one file", row.manual)
+        };
+        let text = fs::read_to_string(c_file(file)).expect("a text");
         for name in quoted(&row.manual) {
-            let alias = format!("#[doc(alias = \"{name}\")]");
-            assert!(!core.contains(&alias), "{name} is there: its row is out of date");
+            assert!(text.contains(name), "{file} does not have {name}");
         }
     }
 }
