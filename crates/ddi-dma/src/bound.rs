@@ -165,7 +165,9 @@ impl<O: DmaObject> Bound<O> {
             (None, None) => object.view(),
             _ => View::Extents(&self.mapped),
         };
-        self.plan.make(view, &self.engine, budget, sliding, lists)?;
+        if !self.plan.is_of_run(view) {
+            self.plan.make(view, &self.engine, budget, sliding, lists)?;
+        }
         if self.map.is_some() || self.isolation.is_some() {
             self.rebase();
         }

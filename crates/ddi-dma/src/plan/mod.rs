@@ -288,6 +288,20 @@ impl Plan {
         made
     }
 
+    /// Whether the plan is that of one run which goes as it lies, and this is that run again: for the same engine, it need
+    /// not be made anew.
+    #[inline(always)]
+    pub(crate) fn is_of_run(&self, view: View<'_>) -> bool {
+        match (view, self.cookies.as_slice()) {
+            (View::Extents([run]), [cookie]) => {
+                run.size > 0
+                    && self.whole == run.size
+                    && (cookie.address, cookie.size) == (run.address, run.size)
+            }
+            _ => false,
+        }
+    }
+
     /// One window of one list of one cookie, all of it copied.
     fn copy_whole(&mut self, length: u64) {
         self.cookies.push(Cookie { address: 0, size: length });
