@@ -2,8 +2,8 @@
  * Mutual exclusion locks (mutex(9F)).
  *
  * A mutex that one thread enters twice, that a thread leaves which does not hold it, or that is used after it was
- * destroyed ends the process with a message. Memory that is all zeros is a mutex that nobody holds. Left out: spinning, and waiting with interrupts blocked: no thread here runs above
- * another.
+ * destroyed ends the process with a message. Memory that is all zeros is a mutex that nobody holds. Left out: spinning,
+ * and waiting with interrupts blocked: no thread here runs above another.
  */
 #ifndef DDI_DMA_SYS_MUTEX_H
 #define DDI_DMA_SYS_MUTEX_H
