@@ -48,8 +48,8 @@ extern dev_info_t *ddi_dma_open(const char *name, char *error, size_t error_size
 extern void ddi_dma_close(dev_info_t *dip);
 
 /*
- * The reason of this thread's last refusal: what was asked, what there was, what to do. Empty where nothing was refused.
- * It is good until the next refusal on this thread.
+ * The reason of this thread's last refusal: what was asked, what there was, what to do. Empty where nothing was
+ * refused. It is good until the next refusal on this thread.
  */
 extern const char *ddi_dma_last_error(void);
 
@@ -77,7 +77,9 @@ struct ddi_dma_statistics {
 
 extern void ddi_dma_statistics(dev_info_t *dip, struct ddi_dma_statistics *statistics);
 
-/* The map of a device's DVMA space, for the functions of <sundev/mbvar.h>. NULL where its bus has no 32-bit addresses. */
+/*
+ * The map of a device's DVMA space, for the functions of <sundev/mbvar.h>. NULL where its bus has no 32-bit addresses.
+ */
 extern struct map *ddi_dma_map(dev_info_t *dip);
 
 /* Locked memory, and lists of pages. */
@@ -90,8 +92,8 @@ extern size_t ddi_dma_umem_locked(void);
 /*
  * Names pages of this process for a buf: `pages` holds `count` addresses of pages, which need not lie side by side. The
  * result is the first page of a list, for b_pages of a buf with B_PAGEIO (b_un.b_addr is the offset in it). An array of
- * such results, of one page each, is what b_shadow points to with B_SHADOW. NULL on a bad argument. A `struct page` is a
- * name: nothing is behind it.
+ * such results, of one page each, is what b_shadow points to with B_SHADOW. NULL on a bad argument. A `struct page` is
+ * a name: nothing is behind it.
  */
 extern struct page *ddi_dma_pages(void *const *pages, size_t count);
 extern void ddi_dma_pages_free(struct page *first);
@@ -106,8 +108,8 @@ extern void *ddi_dma_sim_alloc(dev_info_t *dip, size_t length);
 extern void ddi_dma_sim_free(dev_info_t *dip, void *memory);
 
 /*
- * Reads and writes as the device does, from an address of its bus on: a cookie's. 0; -1 where the device cannot reach all
- * of it.
+ * Reads and writes as the device does, from an address of its bus on: a cookie's. 0; -1 where the device cannot reach
+ * all of it.
  */
 extern int ddi_dma_sim_read(dev_info_t *dip, uint64_t address, void *buffer, size_t length);
 extern int ddi_dma_sim_write(dev_info_t *dip, uint64_t address, const void *buffer, size_t length);
@@ -198,8 +200,8 @@ struct ddi_dma_sim_disk64 {
 #define DDI_DMA_SIM_BUSY 0x40
 
 /*
- * The registers of the simulated network devices, in the same manner. What is transmitted is received. Sizes are in bytes;
- * 0 stands for 2^32.
+ * The registers of the simulated network devices, in the same manner. What is transmitted is received. Sizes are in
+ * bytes; 0 stands for 2^32.
  */
 struct ddi_dma_sim_ether {
     uint16_t csr;

@@ -1,7 +1,8 @@
 /*
  * Flags of ddi_umem_alloc(9F) and ddi_umem_lock(9F).
  *
- * Left out: devmap(9E), with which a driver maps a device into a process; its cookie is here for the sake of cb_ops(9S).
+ * Left out: devmap(9E), with which a driver maps a device into a process; its cookie is here for the sake of
+ * cb_ops(9S).
  */
 #ifndef DDI_DMA_SYS_DDIDEVMAP_H
 #define DDI_DMA_SYS_DDIDEVMAP_H

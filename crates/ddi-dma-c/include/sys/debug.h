@@ -1,6 +1,6 @@
 /*
- * Assertions. VERIFY and its kind are always checked, ASSERT and its kind where DEBUG is defined. One that does not hold
- * ends the process with a message that shows its text, and for those of two sides their values.
+ * Assertions. VERIFY and its kind are always checked, ASSERT and its kind where DEBUG is defined. One that does not
+ * hold ends the process with a message that shows its text, and for those of two sides their values.
  *
  * Where ASSERT is not checked its operands are not evaluated; they are still compiled, so that a variable that nothing
  * else reads is no unused one. What an assertion names must therefore be there without DEBUG too.

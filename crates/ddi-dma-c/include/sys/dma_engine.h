@@ -1,8 +1,8 @@
 /*
  * The system's DMA engine, two cascaded 8237s, for devices that have none of their own (ddi_dmae(9F)).
  *
- * Channels are 0 to 3 of 8 bits and 5 to 7 of 16; 4 joins the two halves. Left out: ddi_dmae_getlim(9F) and operation by
- * software.
+ * Channels are 0 to 3 of 8 bits and 5 to 7 of 16; 4 joins the two halves. Left out: ddi_dmae_getlim(9F) and operation
+ * by software.
  */
 #ifndef DDI_DMA_SYS_DMA_ENGINE_H
 #define DDI_DMA_SYS_DMA_ENGINE_H

@@ -74,8 +74,8 @@ extern void ddi_dma_mem_free(ddi_acc_handle_t *handlep);
 /*
  * `as` is NULL. Without DDI_DMA_PARTIAL they return all cookies of the object, more than dma_attr_sgllen where it takes
  * that: the driver gives its engine as many at a time as it takes. With it each scatter/gather list is a window of
- * ddi_dma_getwin. The property "ddi-dma-one-list" of the device, where it is not 0, makes an object that takes more than
- * one list DDI_DMA_TOOBIG without DDI_DMA_PARTIAL. `cookiep` and `ccountp` may be NULL.
+ * ddi_dma_getwin. The property "ddi-dma-one-list" of the device, where it is not 0, makes an object that takes more
+ * than one list DDI_DMA_TOOBIG without DDI_DMA_PARTIAL. `cookiep` and `ccountp` may be NULL.
  */
 extern int ddi_dma_addr_bind_handle(ddi_dma_handle_t handle, struct as *as, caddr_t addr, size_t len, uint_t flags,
     int (*callback)(caddr_t), caddr_t arg, ddi_dma_cookie_t *cookiep, uint_t *ccountp);

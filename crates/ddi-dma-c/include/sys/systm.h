@@ -16,7 +16,9 @@
 extern "C" {
 #endif
 
-/* POSIX took them out in 2008, and the C library with it where a program asks for that. Elsewhere they may be macros. */
+/*
+ * POSIX took them out in 2008, and the C library with it where a program asks for that. Elsewhere they may be macros.
+ */
 #if !defined(__cplusplus) && !defined(bcopy)
 extern void bcopy(const void *from, void *to, size_t size);
 extern void bzero(void *to, size_t size);

@@ -1,6 +1,6 @@
 /*
- * What drivers write, as they write it: it compiles without a warning, with DEBUG and _KERNEL and without. Compiling this
- * file is the test.
+ * What drivers write, as they write it: it compiles without a warning, with DEBUG and _KERNEL and without. Compiling
+ * this file is the test.
  */
 
 #include <sys/atomic.h>
