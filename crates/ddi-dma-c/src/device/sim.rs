@@ -4,6 +4,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use ddi_dma::{DmaAttr, Platform};
 use ddi_dma_sim::{BusCounters, BusFault, DeviceBus, Machine, NexusKind};
 
 use super::line::Line;
@@ -13,7 +14,6 @@ use super::runner::Runner;
 use super::sim_registers::SimRegisters;
 use super::window::RegisterWindow;
 use crate::dmae::Engine;
-use ddi_dma::{DmaAttr, Platform};
 
 /// A device of a simulated machine.
 pub(crate) struct Sim {

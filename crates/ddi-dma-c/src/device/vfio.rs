@@ -3,8 +3,7 @@
 mod registers;
 mod server;
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ddi_dma::{Bus, BusConfig, Platform};
 use ddi_dma_vfio::{BusMaster, Container, InterruptKind, ResetError, VfioDevice};
@@ -63,7 +62,7 @@ impl Vfio {
 
     /// Adds the handler, and waits for interrupts from now on.
     pub(super) fn add_handler(&self, handler: Handler) -> Result<(), String> {
-        let mut server = self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut server = self.server();
         if server.is_none() {
             let kind = self.kind().ok_or("the device has no interrupt")?;
             let interrupts = self.device.interrupts(kind, 1).map_err(|error| error.to_string())?;
@@ -80,12 +79,16 @@ impl Vfio {
 
     /// Ends the thread that waits for interrupts, and the device's DMA.
     pub(super) fn stop(&self) {
-        let server = self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let server = self.server().take();
         if let Some(server) = server {
             server.stop();
         }
         // A device that has gone does none.
         let _ = self.device.set_bus_master(BusMaster::Off);
+    }
+
+    fn server(&self) -> MutexGuard<'_, Option<Server>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kind(&self) -> Option<InterruptKind> {

@@ -120,7 +120,7 @@ pub unsafe extern "C" fn ddi_dmae_getcnt(dip: *mut DevInfo, chnl: c_int, countp:
 /// Lets the device drive the bus through a channel (`ddi_dmae_1stparty(9F)`).
 #[unsafe(no_mangle)]
 pub extern "C" fn ddi_dmae_1stparty(dip: *mut DevInfo, chnl: c_int) -> c_int {
-    on_running_engine(dip, "ddi_dmae_1stparty", |engine| engine.on(chnl, |channel| Ok(channel.first_party())))
+    on_running_engine(dip, "ddi_dmae_1stparty", |engine| engine.tell(chnl, Channel::first_party))
 }
 
 /// Gives the attributes of the engine (`ddi_dmae_getattr(9F)`): those of the channels that the device has, or of a
