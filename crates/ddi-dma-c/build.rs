@@ -10,6 +10,10 @@ fn main() {
         .warnings(true)
         .extra_warnings(true)
         .compile("ddi_dma_variadic");
-    // A program that was linked against one version of the library meets that version again.
-    println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libddi_dma.so.0");
+    // Where the library is installed, a program meets the version again that it was linked against. What cargo builds is
+    // found by its plain name.
+    println!("cargo::rerun-if-env-changed=DDI_DMA_SONAME");
+    if let Ok(soname) = std::env::var("DDI_DMA_SONAME") {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+    }
 }

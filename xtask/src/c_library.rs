@@ -30,7 +30,7 @@ const EXAMPLE: (&str, &str) = ("example_8_3.c", "example_8_3: 5 times 4096 bytes
 /// Builds, installs and tries the library.
 pub fn install(choice: &Choice) -> Result<()> {
     let prefix = std::path::absolute(choice.prefix.as_deref().unwrap_or(Path::new("target/c")))?;
-    cargo("build --release -p ddi-dma-c --lib").run()?;
+    cargo("build --release -p ddi-dma-c --lib").env("DDI_DMA_SONAME", SONAME).run()?;
     install_libraries(&prefix)?;
     install_headers(&prefix)?;
     let page = install_page(&prefix)?;

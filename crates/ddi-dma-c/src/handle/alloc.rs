@@ -1,6 +1,6 @@
 //! `ddi_dma_alloc_handle`, `ddi_dma_free_handle`, and what a handle tells of its engine.
 
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::{c_char, c_int, c_ulong, c_void};
 use std::sync::atomic::Ordering;
 
 use ddi_dma::AllocError;
@@ -109,7 +109,7 @@ pub extern "C" fn ddi_dma_burstsizes(handle: *mut DmaHandleRef) -> c_int {
 
 /// Turns on 64-bit transfers of the SBus for a handle (`ddi_dma_set_sbus64(9F)`). No bus here has them: it always fails.
 #[unsafe(no_mangle)]
-pub extern "C" fn ddi_dma_set_sbus64(handle: *mut DmaHandleRef, _burstsizes: c_uint) -> c_int {
+pub extern "C" fn ddi_dma_set_sbus64(handle: *mut DmaHandleRef, _burstsizes: c_ulong) -> c_int {
     let handle = of(handle, "ddi_dma_set_sbus64");
     last_error::note(format_args!(
         "ddi_dma_set_sbus64: {}: the bus has no 64-bit transfers: use the sizes of ddi_dma_burstsizes",

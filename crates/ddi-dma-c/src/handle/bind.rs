@@ -63,7 +63,7 @@ pub unsafe extern "C" fn ddi_dma_addr_bind_handle(
         return handle.refused(ME, text, DDI_DMA_NOMAPPING);
     };
     let wait = waiting(&handle.node, waitfp, arg, &mut handle.last_callback, || rest.rest(), ME);
-    let bind_flags = BindFlags::from_bits_retain(flags & KEPT.bits() | one_list(&handle.node, flags));
+    let bind_flags = BindFlags::from_bits_retain((flags & KEPT.bits()) | one_list(&handle.node, flags));
     let flight = match idle.bind(handle.place.object(), direction, bind_flags, wait) {
         Ok(binding) => binding.start(),
         Err(error) => return handle.not_bound(error, ME),
@@ -188,7 +188,7 @@ const KEPT: BindFlags =
 #[inline(always)]
 fn one_list(node: &Node, flags: u32) -> u32 {
     const UP: u32 = BindFlags::ONE_LIST.bits() / DDI_DMA_PARTIAL;
-    (flags & DDI_DMA_PARTIAL) * UP | node.bind_flags()
+    ((flags & DDI_DMA_PARTIAL) * UP) | node.bind_flags()
 }
 
 /// The return code of a refusal.

@@ -28,7 +28,8 @@ pub unsafe extern "C" fn ddi_dma_open(
         Err(reason) => {
             last_error::note(&reason);
             if !error.is_null() && error_size > 0 {
-                let length = reason.floor_char_boundary(reason.len().min(error_size - 1));
+                let most = reason.len().min(error_size - 1);
+                let length = (0..=most).rev().find(|&at| reason.is_char_boundary(at)).unwrap_or(0);
                 // SAFETY: valid for `error_size` bytes (the caller's duty), of which these and the terminator are.
                 unsafe {
                     error.copy_from_nonoverlapping(reason.as_ptr().cast(), length);

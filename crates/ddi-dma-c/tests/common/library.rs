@@ -42,10 +42,9 @@ pub(super) fn link(command: &mut Command, linkage: Linkage) {
     };
 }
 
-/// The names of the library's two forms, and the name that the dynamic linker looks for.
+/// The names of the library's two forms.
 const STATIC: &str = "libddi_dma.a";
 const SHARED: &str = "libddi_dma.so";
-const SONAME: &str = "libddi_dma.so.0";
 
 /// The directory with the library and the programs: one for each test, which may run beside another.
 pub fn directory() -> &'static Path {
@@ -58,7 +57,7 @@ pub fn directory() -> &'static Path {
         }
         succeed(fs::create_dir_all(&directory), "create", &directory);
         let (of_static, of_shared) = build();
-        for (built, name) in [(&of_static, STATIC), (&of_shared, SHARED), (&of_shared, SONAME)] {
+        for (built, name) in [(&of_static, STATIC), (&of_shared, SHARED)] {
             let kept = directory.join(name);
             // A link costs no space. A later build replaces the file and leaves this one as it is.
             if fs::hard_link(built, &kept).is_err() {
