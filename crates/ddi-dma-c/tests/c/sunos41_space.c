@@ -7,6 +7,12 @@
 
 #include "sunos41.h"
 
+/* The library has the main bus, too. */
+_Static_assert(sizeof (struct mb_hd) == 32, "size");
+_Static_assert(offsetof(struct mb_hd, mh_map) == 16, "mh_map");
+_Static_assert(offsetof(struct mb_hd, mh_users) == 24, "mh_users");
+_Static_assert(offsetof(struct mb_hd, mh_xclu) == 26, "mh_xclu");
+
 /* Two of them do not fit 64 KiB of DVMA space. */
 #define BYTES (40 * 1024)
 
