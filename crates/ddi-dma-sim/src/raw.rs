@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use ddi_dma::{
-    AddressSpace, BindErrorKind, BindFlags, Buf, BusConfig, Direction, Errno, PhysioError, PhysioRequest,
-    Transferred, Uio, minphys, physio,
+    AddressSpace, BindFlags, Buf, BusConfig, Direction, Errno, PhysioError, PhysioRequest, Transferred, Uio,
+    minphys, physio,
 };
 
 use crate::disk::{Disk, ErrorCode, SECTOR, Stepped};
@@ -160,7 +160,7 @@ fn fail(mut buf: Buf, errno: Errno) {
 
 fn errno(kind: &TransferErrorKind) -> Errno {
     match kind {
-        TransferErrorKind::Bind { kind: BindErrorKind::NoResources(_), .. } => Errno::ENOMEM,
+        TransferErrorKind::Bind { kind, .. } if kind.shortage().is_some() => Errno::ENOMEM,
         TransferErrorKind::Device { code: ErrorCode::OutOfRange, .. } => Errno::ENXIO,
         _ => Errno::EIO,
     }

@@ -118,7 +118,7 @@ fn a_window_too_small_for_a_frame_is_an_error() {
     let mut driver = EtherDriver::new(&machine, "sbus-ether", BusConfig::default()).expect("attached");
     let error = driver.send(empty(&machine, 8194, 8191)).expect_err("three pages");
     match error.kind {
-        EtherErrorKind::Bind { kind: BindErrorKind::NoResources(short), .. } => {
+        EtherErrorKind::Bind { kind: BindErrorKind::Unobtainable(short), .. } => {
             assert_eq!((short.resource, short.asked), (Resource::MapSpace, 24_576));
             assert_eq!((short.free, short.largest), (16_384, 16_384));
         }

@@ -102,7 +102,7 @@ fn a_nexus_without_memory_for_copies_says_how_much_it_has() {
     let buffer = machine.buffer(&spec).expect("memory");
     let error = driver.write(0, buffer, BindFlags::empty()).expect_err("one page is not enough");
     match error.kind {
-        TransferErrorKind::Bind { kind: BindErrorKind::NoResources(shortage), .. } => {
+        TransferErrorKind::Bind { kind: BindErrorKind::Unobtainable(shortage), .. } => {
             assert_eq!(shortage.resource, Resource::CopyBuffer);
             assert_eq!((shortage.asked, shortage.free, shortage.largest), (20_480, 4096, 4096));
         }
@@ -119,7 +119,7 @@ fn map_space_that_is_short_is_named() {
     let buffer = machine.buffer(&BufferSpec::new(16_384).offset(1)).expect("memory");
     let error = driver.write(0, buffer, BindFlags::empty()).expect_err("five pages");
     match error.kind {
-        TransferErrorKind::Bind { kind: BindErrorKind::NoResources(shortage), .. } => {
+        TransferErrorKind::Bind { kind: BindErrorKind::Unobtainable(shortage), .. } => {
             assert_eq!(shortage.resource, Resource::MapSpace);
             assert_eq!((shortage.asked, shortage.free, shortage.largest), (20_480, 16_384, 16_384));
         }

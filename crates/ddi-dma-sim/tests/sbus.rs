@@ -42,7 +42,7 @@ fn case(spec: BufferSpec, flags: BindFlags) -> Case<'static> {
 
 fn shortage(error: TransferErrorKind) -> Shortage {
     match error {
-        TransferErrorKind::Bind { kind: BindErrorKind::NoResources(shortage), .. } => shortage,
+        TransferErrorKind::Bind { kind: BindErrorKind::Unobtainable(shortage), .. } => shortage,
         other => panic!("{other}"),
     }
 }

@@ -209,7 +209,7 @@ impl<O: DmaObject> Bound<O> {
             };
             let held = self.map.is_some();
             self.unmap();
-            if !held || !matches!(error, BindErrorKind::NoResources(_)) {
+            if !held || error.shortage().is_none() {
                 return Err(error);
             }
             self.await_run(patience)?;
@@ -264,7 +264,7 @@ impl<O: DmaObject> Bound<O> {
             let waits = smallest || self.copy_ticket.is_some();
             let patience = if waits { patience } else { Patience::Wait(Wait::DontWait) };
             let (copy_buffer, attr) = (&self.device.bus.copy_buffer, self.engine.attr());
-            let shortage = match copy_buffer.take(&self.slot, room, attr, patience, &mut self.copy_ticket) {
+            let refusal = match copy_buffer.take(&self.slot, room, attr, patience, &mut self.copy_ticket) {
                 Ok(run) => {
                     self.plan.place(run.bus);
                     if flags.contains(BindFlags::ISOLATE) {
@@ -273,12 +273,13 @@ impl<O: DmaObject> Bound<O> {
                     self.run = Some(run);
                     break;
                 }
-                Err(shortage) => shortage,
+                Err(refusal) => refusal,
             };
+            let shortage = refusal.shortage();
             let first = *short.get_or_insert(shortage);
             if smallest {
                 self.device.bus.ledger.count_shortage(&first);
-                return Err(first.into());
+                return Err(refusal.of(first).into());
             }
             let smaller = Budget::contiguous(shortage.largest.min(room / 2).max(self.least_room()));
             if self.make_plan(flags, smaller).is_ok() {

@@ -11,6 +11,7 @@ use portable_atomic::{AtomicU64, Ordering};
 use crate::attr::DmaAttr;
 use crate::error::{Resource, Shortage};
 use crate::lock::Mutex;
+use crate::map_space::MapSpace;
 use crate::mem::MemoryPool;
 use crate::nexus::{MemRequest, Nexus, NexusMemory};
 use crate::platform::Platform;
@@ -32,11 +33,16 @@ impl RunSlot {
 /// The pool of one nexus.
 pub(crate) struct CopyBuffer {
     gate: Arc<Gate<Pool>>,
-    /// Those who may wait for what is freed here.
-    memory: Arc<Gate<MemoryPool>>,
+    sharers: Sharers,
     page_size: u64,
     /// Most bytes that one window may copy.
     limit: u64,
+}
+
+/// What else comes from the nexus' memory and addresses: those who may wait for what is freed here.
+pub(crate) struct Sharers {
+    pub(crate) memory: Arc<Gate<MemoryPool>>,
+    pub(crate) map_space: Arc<Gate<MapSpace>>,
 }
 
 pub(crate) struct Pool {
@@ -46,22 +52,22 @@ pub(crate) struct Pool {
     /// Bytes of all runs, in use or idle.
     taken: u64,
     slots: Vec<Weak<RunSlot>>,
-    /// Bytes that are out as private memory, and so come back to the nexus.
-    private: Arc<AtomicU64>,
+    /// What is out of the nexus, and so comes back.
+    out: Arc<AtomicU64>,
 }
 
 impl CopyBuffer {
     pub(crate) fn new(
         nexus: Arc<dyn Nexus>,
         limit: u64,
-        memory: Arc<Gate<MemoryPool>>,
+        sharers: Sharers,
         platform: Arc<dyn Platform>,
     ) -> Self {
         let page_size = nexus.info().page_size;
         let whole = limit.checked_next_multiple_of(page_size).unwrap_or(u64::MAX);
-        let private = memory.look(|pool| pool.out());
-        let pool = Pool { nexus, limit: whole, taken: 0, slots: Vec::new(), private };
-        CopyBuffer { gate: Gate::new(pool, platform), memory, page_size, limit }
+        let out = sharers.memory.look(MemoryPool::out);
+        let pool = Pool { nexus, limit: whole, taken: 0, slots: Vec::new(), out };
+        CopyBuffer { gate: Gate::new(pool, platform), sharers, page_size, limit }
     }
 
     pub(crate) fn gate(&self) -> &Arc<Gate<Pool>> {
@@ -94,7 +100,7 @@ impl CopyBuffer {
         attr: &DmaAttr,
         patience: Patience<'_>,
         ticket: &mut Option<Ticket>,
-    ) -> Result<NexusMemory, Shortage> {
+    ) -> Result<NexusMemory, Refusal> {
         if !self.gate.is_crowded()
             && let Some(run) = slot.take(room)
         {
@@ -135,12 +141,13 @@ impl CopyBuffer {
     /// Gives a run back to the nexus, which takes it away from devices.
     pub(crate) fn free(&self, run: NexusMemory) {
         self.gate.give(|pool| pool.free(run));
-        self.memory.give(|_| ());
+        self.sharers.memory.serve();
+        self.sharers.map_space.serve();
     }
 
     /// Whether somebody waits for what a run takes.
     fn is_crowded(&self) -> bool {
-        self.gate.is_crowded() || self.memory.is_crowded()
+        self.gate.is_crowded() || self.sharers.memory.is_crowded() || self.sharers.map_space.is_crowded()
     }
 }
 
@@ -151,33 +158,27 @@ impl Pool {
             self.reclaim(size - free);
         }
         if self.limit.saturating_sub(self.taken) < size {
-            return Err(self.refusal(self.shortage(size)));
+            let shortage = self.shortage(size);
+            let comes_back = self.taken > 0 && size <= self.limit;
+            return Err(if comes_back { Refusal::Later(shortage) } else { Refusal::Never(shortage) });
         }
-        let private = self.private.load(Ordering::Acquire);
+        // Looked at first: what comes back meanwhile was worth waiting for.
+        let comes_back = self.out.load(Ordering::Acquire) > 0;
         let fresh = MemRequest { size, align: attr.align, seg: attr.seg, attr };
         let run = self.nexus.alloc(&fresh).or_else(|shortage| {
             // The nexus may be short because of what idle handles keep.
             if self.reclaim(u64::MAX) == 0 { Err(shortage) } else { self.nexus.alloc(&fresh) }
         });
-        let run = run.map_err(|shortage| match private {
-            0 => self.refusal(shortage),
-            _ => Refusal::Later(shortage),
-        })?;
+        let refusal = if comes_back { Refusal::Later } else { Refusal::Never };
+        let run = run.map_err(refusal)?;
         self.taken += run.size;
+        self.out.fetch_add(run.size, Ordering::AcqRel);
         Ok(run)
-    }
-
-    /// A shortage is worth waiting out while there are runs that will come back.
-    fn refusal(&self, shortage: Shortage) -> Refusal {
-        if self.taken > 0 && shortage.asked <= self.limit {
-            Refusal::Later(shortage)
-        } else {
-            Refusal::Never(shortage)
-        }
     }
 
     fn free(&mut self, run: NexusMemory) {
         self.taken -= run.size;
+        self.out.fetch_sub(run.size, Ordering::AcqRel);
         // SAFETY: every run comes from `alloc` in `take`, exists once (a slot or one binding holds it) and is given here
         // by its last holder.
         unsafe { self.nexus.free(run) }

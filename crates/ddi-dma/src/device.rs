@@ -11,7 +11,7 @@ use core::task::Poll;
 use portable_atomic::{AtomicU64, Ordering};
 
 use crate::attr::{AttrError, AttrFlags, DmaAttr};
-use crate::copy_buffer::CopyBuffer;
+use crate::copy_buffer::{CopyBuffer, Sharers};
 use crate::error::Shortage;
 use crate::handle::DmaHandle;
 use crate::handle_limit::HandleLimit;
@@ -23,7 +23,7 @@ use crate::object::{Addresses, BusId, DmaObject, UNMAPPED};
 use crate::plan::Engine;
 use crate::platform::Platform;
 use crate::stats::{Ledger, Stats};
-use crate::wait::{Gate, Patience, Place, Ticket, Wait};
+use crate::wait::{Gate, Patience, Place, Refusal, Ticket, Wait};
 
 /// A nexus with what all its devices share: the copy buffer and the statistics.
 ///
@@ -90,9 +90,10 @@ impl Bus {
     /// Puts a nexus to use on a platform whose threads rest in their own way.
     pub fn with_platform(nexus: Arc<dyn Nexus>, config: BusConfig, platform: Arc<dyn Platform>) -> Self {
         let memory = Gate::new(MemoryPool::new(nexus.clone()), platform.clone());
-        let copy_buffer =
-            CopyBuffer::new(nexus.clone(), config.copy_buffer_limit, memory.clone(), platform.clone());
-        let map_space = Gate::new(MapSpace::new(nexus.clone()), platform.clone());
+        let map_space =
+            Gate::new(MapSpace::new(nexus.clone(), memory.look(MemoryPool::out)), platform.clone());
+        let sharers = Sharers { memory: memory.clone(), map_space: map_space.clone() };
+        let copy_buffer = CopyBuffer::new(nexus.clone(), config.copy_buffer_limit, sharers, platform.clone());
         let handles = Gate::new(HandleLimit::new(config.handle_limit), platform);
         let (info, ledger) = (nexus.info(), Ledger::default());
         let number = NEXT_BUS.fetch_add(1, Ordering::Relaxed);
@@ -197,6 +198,28 @@ pub enum AllocError {
     /// The bus has given out all handles that it may (`DDI_DMA_NORESOURCES`).
     #[error(transparent)]
     NoResources(#[from] Shortage),
+    /// The bus may give out none.
+    #[error("{0}: set BusConfig::handle_limit")]
+    Unobtainable(Shortage),
+}
+
+impl AllocError {
+    /// What is short, now or for good.
+    pub fn shortage(&self) -> Option<Shortage> {
+        match self {
+            AllocError::NoResources(shortage) | AllocError::Unobtainable(shortage) => Some(*shortage),
+            AllocError::BadAttr(_) => None,
+        }
+    }
+}
+
+impl From<Refusal> for AllocError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Later(shortage) => AllocError::NoResources(shortage),
+            Refusal::Never(shortage) => AllocError::Unobtainable(shortage),
+        }
+    }
 }
 
 impl Device {
@@ -269,7 +292,7 @@ impl Device {
     fn take_handle(&self, patience: Patience<'_>, ticket: &mut Option<Ticket>) -> Result<(), AllocError> {
         let bus = &self.shared.bus;
         let taken = bus.handles.obtain(1, patience, ticket, HandleLimit::take);
-        Ok(taken.inspect_err(|shortage| bus.ledger.count_shortage(shortage))?)
+        Ok(taken.inspect_err(|refusal| bus.ledger.count_shortage(&refusal.shortage()))?)
     }
 
     /// Bytes that are kept from use because the device may still reach them.

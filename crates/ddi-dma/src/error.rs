@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::flags::{Direction, SyncFor};
 use crate::plan::{PlanError, TooBig};
+use crate::wait::Refusal;
 
 /// What a nexus has a limited amount of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,9 +85,33 @@ pub enum BindErrorKind {
     /// The object needs more than the caller allows (`DDI_DMA_TOOBIG`).
     #[error(transparent)]
     TooBig(TooBig),
-    /// A resource is short (`DDI_DMA_NORESOURCES`).
+    /// A resource is short now (`DDI_DMA_NORESOURCES`): who waits gets it when others give theirs back.
     #[error(transparent)]
     NoResources(#[from] Shortage),
+    /// A resource is short for good: nothing is out that could be given back, so that nobody waits for it.
+    #[error(
+        "{0}; nothing is in use that could come back: ask for less, bind with PARTIAL, or give the bus more"
+    )]
+    Unobtainable(Shortage),
+}
+
+impl BindErrorKind {
+    /// What is short, now or for good.
+    pub fn shortage(&self) -> Option<Shortage> {
+        match self {
+            BindErrorKind::NoResources(shortage) | BindErrorKind::Unobtainable(shortage) => Some(*shortage),
+            _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for BindErrorKind {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Later(shortage) => BindErrorKind::NoResources(shortage),
+            Refusal::Never(shortage) => BindErrorKind::Unobtainable(shortage),
+        }
+    }
 }
 
 /// Why a device cannot be kept from other bytes.

@@ -46,10 +46,10 @@ impl Grain {
         let attr = engine.attr();
         let pages = common(attr.granular.into(), ground.page);
         let (list, room) = (engine.list_reach(), budget.bytes.min(budget.room));
-        if room < list.min(pages) {
+        let least = if list < pages { attr.granular.into() } else { pages };
+        if room < least {
             // There is no way out by copying: windows are tried as they lie.
-            let unit = if list < pages { attr.granular.into() } else { pages };
-            return Grain::new(engine, ground, unit, list);
+            return Grain::new(engine, ground, least, list);
         }
         let most = list.min(room).min(ground.length.max(pages));
         if let Some(most) = largest_copied(engine, budget, pages, most) {

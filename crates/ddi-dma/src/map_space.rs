@@ -3,6 +3,9 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use portable_atomic::{AtomicU64, Ordering};
+
+use crate::copy_buffer::CopyBuffer;
 use crate::error::{Resource, Shortage};
 use crate::nexus::{MapId, MapRequest, Nexus};
 use crate::object::Extent;
@@ -11,23 +14,38 @@ use crate::wait::{Refusal, Supply};
 /// The map space of one nexus. How much there is, the nexus alone knows.
 pub(crate) struct MapSpace {
     nexus: Arc<dyn Nexus>,
-    /// Mappings that will come back.
-    mappings: u64,
+    /// What is out of the nexus, and so comes back.
+    out: Arc<AtomicU64>,
 }
 
 impl MapSpace {
-    pub(crate) fn new(nexus: Arc<dyn Nexus>) -> Self {
-        MapSpace { nexus, mappings: 0 }
+    pub(crate) fn new(nexus: Arc<dyn Nexus>, out: Arc<AtomicU64>) -> Self {
+        MapSpace { nexus, out }
     }
 
-    pub(crate) fn map(&mut self, request: &MapRequest<'_>, bus: &mut Vec<Extent>) -> Result<MapId, Refusal> {
+    /// Maps something. The nexus may be short only because of what idle handles keep for copying.
+    pub(crate) fn map(
+        &mut self,
+        request: &MapRequest<'_>,
+        copy_buffer: &CopyBuffer,
+        bus: &mut Vec<Extent>,
+    ) -> Result<MapId, Refusal> {
+        // Looked at first: what comes back meanwhile was worth waiting for.
+        let comes_back = self.out.load(Ordering::Acquire) > 0;
         bus.clear();
-        match self.nexus.map(request, bus) {
+        let mapped = self.nexus.map(request, bus).or_else(|shortage| match copy_buffer.reclaim_idle() {
+            0 => Err(shortage),
+            _ => {
+                bus.clear();
+                self.nexus.map(request, bus)
+            }
+        });
+        match mapped {
             Ok(map) => {
-                self.mappings += 1;
+                self.out.fetch_add(1, Ordering::AcqRel);
                 Ok(map)
             }
-            Err(shortage) if self.mappings > 0 => Err(Refusal::Later(shortage)),
+            Err(shortage) if comes_back && fits(request, &shortage) => Err(Refusal::Later(shortage)),
             Err(shortage) => Err(Refusal::Never(shortage)),
         }
     }
@@ -38,9 +56,9 @@ impl MapSpace {
     ///
     /// `map` came from [`map`](Self::map) of this space and was not unmapped since.
     pub(crate) unsafe fn unmap(&mut self, map: MapId) {
-        self.mappings -= 1;
         // SAFETY: the caller's promise, and every mapping of this space comes from the nexus.
         unsafe { self.nexus.unmap(map) }
+        self.out.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Maps something in the place of another mapping.
@@ -52,12 +70,23 @@ impl MapSpace {
         &mut self,
         before: MapId,
         request: &MapRequest<'_>,
+        copy_buffer: &CopyBuffer,
         bus: &mut Vec<Extent>,
     ) -> Result<MapId, Refusal> {
         // SAFETY: the caller's promise.
         unsafe { self.unmap(before) };
-        self.map(request, bus)
+        self.map(request, copy_buffer, bus)
     }
+}
+
+/// Whether what was asked for fits the addresses that the engine reaches, were all of them free.
+fn fits(request: &MapRequest<'_>, shortage: &Shortage) -> bool {
+    let reach = (request.attr.addr_hi - request.attr.addr_lo).saturating_add(1);
+    let asked = match shortage.resource {
+        Resource::MapSpace => shortage.asked,
+        _ => 0,
+    };
+    asked.max(request.view.length().unwrap_or(u64::MAX)) <= reach
 }
 
 impl Supply for MapSpace {

@@ -5,14 +5,14 @@ use core::cell::RefCell;
 use core::ops::Range;
 
 use crate::bound::Bound;
-use crate::error::{BindErrorKind, Shortage};
+use crate::error::BindErrorKind;
 use crate::flags::BindFlags;
 use crate::grain::{Grain, Ground};
 use crate::isolate::Isolation;
 use crate::nexus::{MapId, MapRequest, Redzone};
 use crate::object::{Addresses, DmaObject, Extent, View};
 use crate::plan::PlanError;
-use crate::wait::{Patience, Wait};
+use crate::wait::{Patience, Refusal, Wait};
 
 /// How map space slides over an object: windows of one size, the last maybe shorter.
 #[derive(Debug)]
@@ -85,14 +85,15 @@ impl<O: DmaObject> Bound<O> {
             // A task that waits already asks from its place in the queue.
             let passing = !smallest && self.map_ticket.is_none();
             let patience = if passing { Patience::Wait(Wait::DontWait) } else { patience };
-            let shortage = match self.map_window(0..size, patience, None) {
+            let refusal = match self.map_window(0..size, patience, None) {
                 Ok(()) => return Ok(()),
-                Err(shortage) => shortage,
+                Err(refusal) => refusal,
             };
+            let shortage = refusal.shortage();
             if smallest {
                 self.slide = None;
                 self.device.bus.ledger.count_shortage(&shortage);
-                return Err(shortage.into());
+                return Err(refusal.into());
             }
             match grain.smaller(size, shortage.largest, length) {
                 Some(step) => {
@@ -123,7 +124,7 @@ impl<O: DmaObject> Bound<O> {
         range: Range<u64>,
         patience: Patience<'_>,
         before: Option<MapId>,
-    ) -> Result<(), Shortage> {
+    ) -> Result<(), Refusal> {
         let Bound {
             object, slide, isolation, engine, device, mapped, map, map_ticket, direction, flags, ..
         } = self;
@@ -144,7 +145,8 @@ impl<O: DmaObject> Bound<O> {
         };
         let redzone = if flags.contains(BindFlags::REDZONE) { Redzone::Yes } else { Redzone::No };
         let request = MapRequest { view, attr: engine.attr(), direction: *direction, redzone };
-        let (asked, space) = (request.view.length().unwrap_or(u64::MAX), &device.bus.map_space);
+        let (space, runs) = (&device.bus.map_space, &device.bus.copy_buffer);
+        let asked = request.view.length().unwrap_or(u64::MAX);
         if asked == 0 {
             // Nothing but partial pages.
             if let Some(before) = before {
@@ -155,14 +157,16 @@ impl<O: DmaObject> Bound<O> {
         } else {
             let into = RefCell::new(&mut *mapped);
             let taken = match before {
-                None => space
-                    .obtain(asked, patience, map_ticket, |space| space.map(&request, &mut into.borrow_mut())),
+                None => space.obtain(asked, patience, map_ticket, |space| {
+                    space.map(&request, runs, &mut into.borrow_mut())
+                }),
                 Some(before) => {
                     // SAFETY: as above.
-                    let taken = space
-                        .change(|space| unsafe { space.exchange(before, &request, &mut into.borrow_mut()) });
+                    let taken = space.change(|space| unsafe {
+                        space.exchange(before, &request, runs, &mut into.borrow_mut())
+                    });
                     space.serve();
-                    taken.map_err(|refusal| refusal.shortage())
+                    taken
                 }
             };
             *map = Some(taken?);
@@ -175,8 +179,12 @@ impl<O: DmaObject> Bound<O> {
 
     pub(crate) fn unmap(&mut self) {
         if let Some(map) = self.map.take() {
+            let bus = &self.device.bus;
             // SAFETY: `map` came from this space's `map` and is taken out, so that it is unmapped once.
-            self.device.bus.map_space.give(|space| unsafe { space.unmap(map) });
+            bus.map_space.give(|space| unsafe { space.unmap(map) });
+            // The nexus may have been short of addresses for other memory.
+            bus.copy_buffer.gate().serve();
+            bus.memory.serve();
         }
     }
 
@@ -207,15 +215,11 @@ impl<O: DmaObject> Bound<O> {
             self.device.bus.copy_buffer.keep(&self.slot, run);
         }
         // Nobody else gets what the window before had: both happen under one lock.
-        if self.map_window(range.clone(), patience, before).is_err() {
-            // The run that is kept may take the space that is short.
-            self.device.bus.copy_buffer.close_slot(&self.slot);
-            self.map_window(range, patience, None)?;
-        }
+        self.map_window(range, patience, before)?;
         self.plan_window()?;
         match self.take_run(self.flags, patience) {
-            Err(short @ BindErrorKind::NoResources(_)) if self.map.is_some() => {
-                self.copy_window(short)?;
+            Err(error) if self.map.is_some() && error.shortage().is_some() => {
+                self.copy_window(error)?;
                 self.take_run(self.flags, patience)
             }
             taken => taken,

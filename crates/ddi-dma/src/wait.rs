@@ -100,6 +100,14 @@ impl Refusal {
         let (Refusal::Later(shortage) | Refusal::Never(shortage)) = self;
         *shortage
     }
+
+    /// The same of another shortage.
+    pub(crate) fn of(self, shortage: Shortage) -> Self {
+        match self {
+            Refusal::Later(_) => Refusal::Later(shortage),
+            Refusal::Never(_) => Refusal::Never(shortage),
+        }
+    }
 }
 
 /// What happened at a gate.
@@ -199,14 +207,13 @@ impl<S: Supply> Gate<S> {
         patience: Patience<'_>,
         ticket: &mut Option<Ticket>,
         take: impl Fn(&mut S) -> Result<T, Refusal>,
-    ) -> Result<T, Shortage> {
-        let taken = match patience {
+    ) -> Result<T, Refusal> {
+        match patience {
             Patience::Wait(Wait::Sleep) => self.take_sleeping(asked, take),
             Patience::Wait(Wait::DontWait) => self.take(asked, Asker::Passing, take),
             Patience::Wait(Wait::Callback(callback)) => self.take(asked, Asker::Callback(callback), take),
             Patience::Task(waker) => self.take(asked, Asker::Task(waker, ticket), take),
-        };
-        taken.map_err(|refusal| refusal.shortage())
+        }
     }
 
     /// Takes something out of the supply, or queues who asks where it wants that.

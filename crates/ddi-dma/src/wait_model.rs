@@ -15,9 +15,10 @@ use shuttle::thread::{self, Thread};
 
 use crate::attr::DmaAttr;
 use crate::callback::{Attempt, Callback};
-use crate::copy_buffer::CopyBuffer;
+use crate::copy_buffer::{CopyBuffer, Sharers};
 use crate::dmae::{Dmae, PortIo};
 use crate::error::{Resource, Shortage};
+use crate::map_space::MapSpace;
 use crate::mem::MemoryPool;
 use crate::nexus::{
     Addressing, Coherence, MapId, MapRequest, MemRequest, Nexus, NexusInfo, NexusMemory, SyncRequest,
@@ -311,7 +312,10 @@ fn an_idle_run_is_never_overlooked() {
     let run = || {
         let nexus: Arc<dyn Nexus> = Arc::new(Heap { free: shuttle::sync::Mutex::new(PAGE) });
         let memory = Gate::new(MemoryPool::new(nexus.clone()), Arc::new(Threads));
-        let pool = Arc::new(CopyBuffer::new(nexus, PAGE, memory, Arc::new(Threads)));
+        let map_space =
+            Gate::new(MapSpace::new(nexus.clone(), memory.look(MemoryPool::out)), Arc::new(Threads));
+        let sharers = Sharers { memory, map_space };
+        let pool = Arc::new(CopyBuffer::new(nexus, PAGE, sharers, Arc::new(Threads)));
         let threads: Vec<_> = (0..2)
             .map(|_| {
                 let pool = pool.clone();

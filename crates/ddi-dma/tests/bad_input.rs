@@ -103,7 +103,7 @@ fn a_bus_without_handles() {
         // None is out that could come back, so that even who sleeps is told.
         let error = bus.device("toy").alloc_handle::<Memory>(&FAR, wait).unwrap_err();
         let short = Shortage { resource: Resource::Handles, asked: 1, free: 0, largest: 0 };
-        assert_eq!(error, AllocError::NoResources(short));
+        assert_eq!(error, AllocError::Unobtainable(short));
     }
     assert_eq!(bus.stats().handle_shortages, 2);
 }
@@ -228,7 +228,7 @@ fn resources_that_are_not_there() {
     let short = Shortage { resource: Resource::MapSpace, asked: 2 * PAGE, free: PAGE, largest: PAGE };
     let object = toy.object(&[40, 50], 0, 2 * PAGE);
     let handle = handle(&toy.bus(PAGE), &FAR);
-    refused(handle, object, BindFlags::empty(), BindErrorKind::NoResources(short), "map space: 8192 asked");
+    refused(handle, object, BindFlags::empty(), BindErrorKind::Unobtainable(short), "nothing is in use");
     assert_eq!(toy.mapped_pages(), 0);
 }
 

@@ -497,7 +497,7 @@ fn map_space_slides_over_an_object_that_it_does_not_hold() {
         let attr = DmaAttr { sgllen: 1, granular, ..FAR };
         let whole = handle(&toy, &attr, 0).bind(object, Direction::Both, BindFlags::empty(), Wait::DontWait);
         let error = whole.unwrap_err();
-        let BindErrorKind::NoResources(short) = error.kind() else { panic!("{error}") };
+        let BindErrorKind::Unobtainable(short) = error.kind() else { panic!("{error}") };
         assert_eq!((short.resource, short.largest), (Resource::MapSpace, limit * PAGE));
         let (handle, object) = error.into_parts();
 

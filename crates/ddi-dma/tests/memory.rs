@@ -156,14 +156,14 @@ proptest! {
                 prop_assert!(asked == length && most < length);
                 match alloc(most.max(1), &attr).0 {
                     Ok(memory) => prop_assert!(most > 0 && memory.real_length() >= most),
-                    Err(MemError::NoResources(short)) => prop_assert!(most > LARGEST && short.asked > LARGEST),
+                    Err(MemError::Unobtainable(short)) => prop_assert!(most > LARGEST && short.asked > LARGEST),
                     Err(error) => prop_assert!(most == 0, "{} bytes should go: {}", most, error),
                 }
                 if let Err(MemError::Limits { member: next, most: more, .. }) = alloc(length, &without(member, &attr)).0 {
                     prop_assert!(next != member && more >= most, "{} after {}, {} after {}", next, member, more, most);
                 }
             }
-            (Err(MemError::NoResources(short)), _) => {
+            (Err(MemError::Unobtainable(short)), _) => {
                 prop_assert!(short.resource == Resource::Memory && short.asked > LARGEST, "{}", short);
             }
             (Err(error), _) => prop_assert!(false, "{}", error),
@@ -255,7 +255,7 @@ fn a_shortage_is_passed_on() {
     let error = handle
         .alloc_memory((COPY_PAGES + 1) * PAGE, MemoryUse::Streaming, AccessAttr::default(), Wait::DontWait)
         .unwrap_err();
-    let MemError::NoResources(short) = error else { panic!("{error}") };
+    let MemError::Unobtainable(short) = error else { panic!("{error}") };
     assert_eq!(
         (short.resource, short.asked, short.free),
         (Resource::Memory, (COPY_PAGES + 1) * PAGE, COPY_PAGES * PAGE)
@@ -348,7 +348,7 @@ fn nobody_waits_for_memory_that_nothing_would_give_back() {
     let (attr, waiting) = (AccessAttr::default(), Wait::Callback(&callback));
     let error =
         handle.alloc_memory((COPY_PAGES + 1) * PAGE, MemoryUse::Consistent, attr, waiting).unwrap_err();
-    assert!(matches!(error, MemError::NoResources(_)), "{error}");
+    assert!(matches!(error, MemError::Unobtainable(_)), "{error}");
     assert_eq!(bus.stats().waits, 0);
 }
 

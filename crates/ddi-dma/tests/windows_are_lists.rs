@@ -202,7 +202,7 @@ proptest! {
                 // What does not bind so does not bind without ONE_LIST either, or for want of map space alone.
                 let object = toy.object(&lies, start, length);
                 let many = in_flight(&bus, &attr, object, BindFlags::PARTIAL);
-                let short = matches!(&bound, Err(BindErrorKind::NoResources(_)));
+                let short = matches!(&bound, Err(error) if error.shortage().is_some());
                 prop_assert!(many.is_err() || short, "{:?}: {:x?}", bound.err(), attr);
             }
         }

@@ -130,12 +130,12 @@ pub enum TransferErrorKind {
 }
 
 impl TransferErrorKind {
-    /// The resource that is short, where that is why: waiting may help.
+    /// The resource that is short, where that is why.
     pub fn shortage(&self) -> Option<Shortage> {
         match self {
-            TransferErrorKind::Channel(ChannelError::NoResources(shortage))
-            | TransferErrorKind::Handle(AllocError::NoResources(shortage))
-            | TransferErrorKind::Bind(BindErrorKind::NoResources(shortage)) => Some(*shortage),
+            TransferErrorKind::Channel(ChannelError::NoResources(shortage)) => Some(*shortage),
+            TransferErrorKind::Handle(error) => error.shortage(),
+            TransferErrorKind::Bind(kind) => kind.shortage(),
             _ => None,
         }
     }

@@ -252,15 +252,12 @@ pub enum RequestErrorKind {
 }
 
 impl RequestErrorKind {
-    /// The resource that is short, where that is why: waiting may help.
+    /// The resource that is short, where that is why.
     pub fn shortage(&self) -> Option<Shortage> {
         match self {
-            RequestErrorKind::Handle(AllocError::NoResources(shortage))
-            | RequestErrorKind::Bind(BindErrorKind::NoResources(shortage))
-            | RequestErrorKind::Window(WindowError::NotMapped {
-                reason: BindErrorKind::NoResources(shortage),
-                ..
-            }) => Some(*shortage),
+            RequestErrorKind::Handle(error) => error.shortage(),
+            RequestErrorKind::Bind(kind)
+            | RequestErrorKind::Window(WindowError::NotMapped { reason: kind, .. }) => kind.shortage(),
             _ => None,
         }
     }

@@ -174,7 +174,9 @@ fn frame(length: u64, moved: u64) -> Report {
 /// Whether waiting helps, or a larger copy buffer, where an object could not be bound.
 pub(super) fn cause(kind: &BindErrorKind) -> Cause {
     match kind {
-        BindErrorKind::NoResources(shortage) => Cause::Shortage(shortage.resource),
+        BindErrorKind::NoResources(shortage) | BindErrorKind::Unobtainable(shortage) => {
+            Cause::Shortage(shortage.resource)
+        }
         BindErrorKind::TooBig(TooBig::Room { .. } | TooBig::Granule { .. }) => Cause::TooBig,
         _ => Cause::Other,
     }

@@ -184,7 +184,7 @@ impl Dmae {
         patience: Patience<'_>,
         ticket: &mut Option<Ticket>,
     ) -> Result<(), Shortage> {
-        self.shared.gate(ports).obtain(1, patience, ticket, Slot::take)
+        self.shared.gate(ports).obtain(1, patience, ticket, Slot::take).map_err(|refusal| refusal.shortage())
     }
 }
 

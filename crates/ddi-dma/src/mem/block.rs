@@ -173,7 +173,8 @@ impl Drop for Block {
         // as whoever does holds the block (rule 1). A device does not either: the block is held by the binding that shows
         // its addresses, and where a transfer was abandoned by the quarantine, or the nexus revokes.
         self.bus.memory.give(|pool| unsafe { pool.give_back(self.memory) });
-        // The nexus may have been short of it for copying.
-        self.bus.copy_buffer.gate().give(|_| ());
+        // The nexus may have been short of it for copying, or of its addresses for mapping.
+        self.bus.copy_buffer.gate().serve();
+        self.bus.map_space.serve();
     }
 }

@@ -22,7 +22,7 @@ use crate::error::{RangeError, Shortage};
 use crate::nexus::{MemRequest, NexusMemory};
 use crate::object::{Addresses, BusId, DmaObject, Extent, View};
 use crate::plan::{Budget, Engine, Lists, Plan, Sliding};
-use crate::wait::{Patience, Ticket};
+use crate::wait::{Patience, Refusal, Ticket};
 
 /// How device and CPU use private memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,9 +52,12 @@ pub enum MemError {
         /// The greatest length that would go, in bytes; 0 where none does.
         most: u64,
     },
-    /// Memory is short (`DDI_DMA_NORESOURCES`).
+    /// Memory is short now (`DDI_DMA_NORESOURCES`): who waits gets it when others give theirs back.
     #[error(transparent)]
     NoResources(#[from] Shortage),
+    /// Memory is short for good: nothing is out that could be given back, so that nobody waits for it.
+    #[error("{0}; nothing is in use that could come back: ask for less, or give the machine more")]
+    Unobtainable(Shortage),
     /// The nexus gave memory that is not what it was asked for.
     #[error("the nexus gave {size} bytes at bus address {address:#x}, which is not what it was asked for")]
     Misplaced {
@@ -63,6 +66,25 @@ pub enum MemError {
         /// Its bytes.
         size: u64,
     },
+}
+
+impl MemError {
+    /// What is short, now or for good.
+    pub fn shortage(&self) -> Option<Shortage> {
+        match self {
+            MemError::NoResources(shortage) | MemError::Unobtainable(shortage) => Some(*shortage),
+            _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for MemError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Later(shortage) => MemError::NoResources(shortage),
+            Refusal::Never(shortage) => MemError::Unobtainable(shortage),
+        }
+    }
 }
 
 /// Memory that was allocated for a handle, and always binds to it: in one list, without copying.
@@ -226,7 +248,7 @@ pub(crate) fn allocate(
     let memory = bus
         .memory
         .obtain(fit.size, patience, ticket, take)
-        .inspect_err(|shortage| bus.ledger.count_shortage(shortage))?;
+        .inspect_err(|refusal| bus.ledger.count_shortage(&refusal.shortage()))?;
     // SAFETY: the pool has just given the memory, here alone.
     let block = unsafe { Block::new(memory, fit.real_length, bus.clone()) };
     if block.length() < fit.real_length || !goes_as_it_lies(block.extent(), engine) {

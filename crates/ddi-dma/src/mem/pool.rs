@@ -12,7 +12,7 @@ use crate::wait::{Refusal, Supply};
 /// The private memory of one nexus. How much there is, the nexus alone knows.
 pub(crate) struct MemoryPool {
     nexus: Arc<dyn Nexus>,
-    /// Bytes that are out, for others to look at.
+    /// What is out of the nexus, and so comes back: private memory, copy runs, mappings.
     out: Arc<AtomicU64>,
 }
 
@@ -21,7 +21,7 @@ impl MemoryPool {
         MemoryPool { nexus, out: Arc::default() }
     }
 
-    /// Bytes that are out.
+    /// What counts all that is out of the nexus.
     pub(crate) fn out(&self) -> Arc<AtomicU64> {
         self.out.clone()
     }
@@ -33,7 +33,7 @@ impl MemoryPool {
         copy_buffer: &CopyBuffer,
     ) -> Result<NexusMemory, Refusal> {
         // Looked at first: what comes back meanwhile was worth waiting for.
-        let comes_back = self.out.load(Ordering::Acquire) + copy_buffer.taken() > 0;
+        let comes_back = self.out.load(Ordering::Acquire) > 0;
         let taken = self.nexus.alloc(request).or_else(|shortage| match copy_buffer.reclaim_idle() {
             0 => Err(shortage),
             _ => self.nexus.alloc(request),

@@ -136,7 +136,7 @@ fn memory_shortage() -> Result<(), Failure> {
     buffer.fill(6);
     let refused = handle(&bus)?.bind(buffer, Direction::ToDevice, BindFlags::empty(), Wait::DontWait);
     let Err(error) = refused else { return Err(Failure::new("copied into memory that there is not")) };
-    let BindErrorKind::NoResources(shortage) = error.kind() else { return Err(error.into()) };
+    let Some(shortage) = error.kind().shortage() else { return Err(error.into()) };
     let (_, mut buffer) = error.into_parts();
     ensure!(shortage.asked == SIXTEEN_MIB / 64, "{shortage}");
     ensure!((shortage.free, shortage.largest) == free_within(all.0, all.1), "{shortage}");

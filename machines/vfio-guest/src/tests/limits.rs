@@ -49,7 +49,7 @@ fn bind(
         Ok(binding) => return Ok(Ok(binding.start())),
         Err(error) => error,
     };
-    let BindErrorKind::NoResources(shortage) = error.kind() else {
+    let Some(shortage) = error.kind().shortage() else {
         return Err(error.into());
     };
     println!("{shortage}");

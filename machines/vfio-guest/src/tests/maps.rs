@@ -146,7 +146,7 @@ fn gone(guest: &Guest) -> Result<(), Failure> {
         return Err(Failure::new("memory that is not there was mapped"));
     };
     let short =
-        matches!(error.kind(), BindErrorKind::NoResources(short) if short.resource == Resource::Memory);
+        matches!(error.kind(), BindErrorKind::Unobtainable(short) if short.resource == Resource::Memory);
     ensure!(short, "{error}");
     ensure!(opened.usage().maps == 0, "{:?}", opened.usage());
     Ok(())

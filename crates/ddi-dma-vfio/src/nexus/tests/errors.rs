@@ -1,8 +1,6 @@
 //! What the kernel refuses, objects that are nothing, and an IOMMU that goes away: nothing is left behind.
 
-use ddi_dma::{
-    AccessAttr, BindErrorKind, Extent, MapRequest, MemoryUse, Nexus, PrivateMemory, Redzone, Resource, View,
-};
+use ddi_dma::{AccessAttr, Extent, MapRequest, MemoryUse, Nexus, PrivateMemory, Redzone, Resource, View};
 
 use super::*;
 use crate::iommu::IommuError;
@@ -42,9 +40,9 @@ unsafe impl DmaObject for Shuffled {
 fn refused(rig: &Rig) -> Resource {
     let handle = rig.handle(&DmaAttr::UNRESTRICTED);
     match handle.bind(Shuffled::new(), Direction::Both, BindFlags::empty(), Wait::DontWait) {
-        Err(error) => match error.kind() {
-            BindErrorKind::NoResources(shortage) => shortage.resource,
-            other => panic!("{other}"),
+        Err(error) => match error.kind().shortage() {
+            Some(shortage) => shortage.resource,
+            None => panic!("{error}"),
         },
         Ok(_) => panic!("it was bound"),
     }

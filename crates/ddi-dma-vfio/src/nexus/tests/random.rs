@@ -93,7 +93,7 @@ fn bind(rig: &Rig, shape: &Shape, seed: u64) -> Option<Held> {
     match rig.handle(&shape.attr).bind(object, shape.direction, shape.flags, Wait::DontWait) {
         Ok(binding) => Some(Held { binding, bytes }),
         Err(error) => {
-            let ddi_dma::BindErrorKind::NoResources(shortage) = error.kind() else { panic!("{error}") };
+            let Some(shortage) = error.kind().shortage() else { panic!("{error}") };
             assert_ne!(shortage.resource, Resource::Memory, "{shortage}");
             let (_, object) = error.into_parts();
             assert!(object.to_vec() == bytes, "a bind that failed changed the object");

@@ -91,7 +91,7 @@ fn what_is_short_is_named_and_how_to_raise_it() {
 #[test]
 fn figures_of_shortages() {
     let refusal = |limits, object| match bind(&Rig::new(limits), object, Wait::DontWait) {
-        Err(BindErrorKind::NoResources(shortage)) => shortage,
+        Err(BindErrorKind::Unobtainable(shortage)) => shortage,
         other => panic!("{other:?}"),
     };
     let shortage = |resource, asked, free, largest| Shortage { resource, asked, free, largest };
