@@ -63,7 +63,7 @@ pub unsafe extern "C" fn ddi_dma_addr_bind_handle(
         return handle.refused(ME, text, DDI_DMA_NOMAPPING);
     };
     let wait = waiting(&handle.node, waitfp, arg, &mut handle.last_callback, || rest.rest(), ME);
-    let bind_flags = BindFlags::from_bits_retain((flags & KEPT.bits()) | one_list(&handle.node, flags));
+    let bind_flags = bind_flags(&handle.node, flags);
     let flight = match idle.bind(handle.place.object(), direction, bind_flags, wait) {
         Ok(binding) => binding.start(),
         Err(error) => return handle.not_bound(error, ME),
@@ -179,16 +179,20 @@ impl CHandle {
 const DIRECTIONS: [Option<Direction>; 4] =
     [None, Some(Direction::ToDevice), Some(Direction::FromDevice), Some(Direction::Both)];
 
-/// The flags that the framework has, too, with the same bits.
-const KEPT: BindFlags =
-    BindFlags::REDZONE.union(BindFlags::PARTIAL).union(BindFlags::CONSISTENT).union(BindFlags::STREAMING);
-
-/// The bit of [`BindFlags::ONE_LIST`]: each list is a window where windows are allowed, and where they are not, a property
-/// of the device says whether there may be more than one list.
+/// What the flags of a bind are here. Most have the same bits.
+///
+/// Each list is a window where windows are allowed; where they are not, a property of the device says whether there may be
+/// more than one list. Who says both that the object is used in small pieces and in order gets the former.
 #[inline(always)]
-fn one_list(node: &Node, flags: u32) -> u32 {
+fn bind_flags(node: &Node, flags: u32) -> BindFlags {
+    const USES: BindFlags = BindFlags::CONSISTENT.union(BindFlags::STREAMING);
+    const KEPT: BindFlags = USES.union(BindFlags::REDZONE).union(BindFlags::PARTIAL);
     const UP: u32 = BindFlags::ONE_LIST.bits() / DDI_DMA_PARTIAL;
-    ((flags & DDI_DMA_PARTIAL) * UP) | node.bind_flags()
+    let mut kept = flags & KEPT.bits();
+    if kept & USES.bits() == USES.bits() {
+        kept ^= BindFlags::STREAMING.bits();
+    }
+    BindFlags::from_bits_retain(kept | ((flags & DDI_DMA_PARTIAL) * UP) | node.bind_flags())
 }
 
 /// The return code of a refusal.
