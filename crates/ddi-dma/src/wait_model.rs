@@ -98,7 +98,8 @@ fn gate(all: u64) -> Arc<Gate<Units>> {
 }
 
 fn take(gate: &Gate<Units>, n: u64, wait: Wait<'_>) -> Result<u64, Shortage> {
-    gate.obtain(n, Patience::Wait(wait), &mut None, |units| units.take(n))
+    let taken = gate.obtain(n, Patience::Wait(wait), &mut None, |units| units.take(n));
+    taken.map_err(|refusal| refusal.shortage())
 }
 
 fn put_back(gate: &Gate<Units>, n: u64) {
