@@ -44,7 +44,7 @@ pub unsafe extern "C" fn ddi_dma_alloc_handle(
         Err(error) => {
             last_error::note(format_args!("ddi_dma_alloc_handle: {}: {error}", node.name));
             return match error {
-                AllocError::NoResources(_) => DDI_DMA_NORESOURCES,
+                AllocError::NoResources(_) | AllocError::Unobtainable(_) => DDI_DMA_NORESOURCES,
                 _ => DDI_DMA_BADATTR,
             };
         }

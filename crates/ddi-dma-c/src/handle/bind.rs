@@ -199,7 +199,8 @@ fn bind_flags(node: &Node, flags: u32) -> BindFlags {
 fn code(kind: &BindErrorKind) -> c_int {
     match kind {
         BindErrorKind::NoResources(_) => DDI_DMA_NORESOURCES,
-        BindErrorKind::TooBig(_) => DDI_DMA_TOOBIG,
+        // It is more than there ever is: nobody would call a callback.
+        BindErrorKind::TooBig(_) | BindErrorKind::Unobtainable(_) => DDI_DMA_TOOBIG,
         BindErrorKind::Object(PlanError::TooSmall { .. }) => DDI_DMA_TOOSMALL,
         BindErrorKind::Flags => DDI_DMA_BADATTR,
         _ => DDI_DMA_NOMAPPING,

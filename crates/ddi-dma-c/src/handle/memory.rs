@@ -113,8 +113,7 @@ impl CHandle {
         let beside: DmaHandle<ObjectRef> = match self.node.device.alloc_handle(&self.attr, Wait::DontWait) {
             Ok(beside) => beside,
             // The attributes were good once: it is handles that are short.
-            Err(ddi_dma::AllocError::NoResources(shortage)) => return Err(shortage.into()),
-            Err(_) => return Err(MemError::Empty),
+            Err(error) => return Err(error.shortage().map_or(MemError::Empty, MemError::from)),
         };
         beside.alloc_memory(length, usage, attr, wait)
     }

@@ -4,9 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ddi_dma::{
-    Attempt, BindErrorKind, BindFlags, Callback, Direction, DmaAttr, DmaHandle, InFlight, Resource, Wait,
-};
+use ddi_dma::{Attempt, BindFlags, Callback, Direction, DmaAttr, DmaHandle, InFlight, Resource, Wait};
 use ddi_dma_vfio::HostBuffer;
 use rustix::process::{Resource as Limit, Rlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
