@@ -156,7 +156,7 @@ impl<O: DmaObject> Bound<O> {
     }
 
     #[inline]
-    pub(crate) fn make_plan(&mut self, flags: BindFlags, budget: Budget) -> Result<(), BindErrorKind> {
+    fn make_plan(&mut self, flags: BindFlags, budget: Budget) -> Result<(), BindErrorKind> {
         let Some(object) = &self.object else { return Ok(()) };
         let partial = flags.contains(BindFlags::PARTIAL) && self.slide.is_none();
         let sliding = if partial { Sliding::Yes } else { Sliding::No };
@@ -172,6 +172,13 @@ impl<O: DmaObject> Bound<O> {
             self.rebase();
         }
         Ok(())
+    }
+
+    /// Plans off the way that most binds take.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn plan_anew(&mut self, flags: BindFlags, budget: Budget) -> Result<(), BindErrorKind> {
+        self.make_plan(flags, budget)
     }
 
     /// Where map space slides, the plan is that of a window.
@@ -191,7 +198,7 @@ impl<O: DmaObject> Bound<O> {
         let mut most = u64::MAX;
         loop {
             self.map(flags, patience, most)?;
-            if let Err(error) = self.make_plan(flags, self.budget) {
+            if let Err(error) = self.plan_anew(flags, self.budget) {
                 if let Some(smaller) = self.smaller_window(&error) {
                     self.unmap();
                     most = smaller;
@@ -282,11 +289,11 @@ impl<O: DmaObject> Bound<O> {
                 return Err(refusal.of(first).into());
             }
             let smaller = Budget::contiguous(shortage.largest.min(room / 2).max(self.least_room()));
-            if self.make_plan(flags, smaller).is_ok() {
+            if self.plan_anew(flags, smaller).is_ok() {
                 budget = smaller;
             } else {
                 smallest = true;
-                self.make_plan(flags, budget)?;
+                self.plan_anew(flags, budget)?;
             }
         }
         Ok(())

@@ -228,7 +228,7 @@ impl<O: DmaObject> Bound<O> {
 
     /// Plans the window that is mapped. One that takes more lists than it may have as it lies is copied.
     pub(crate) fn plan_window(&mut self) -> Result<(), BindErrorKind> {
-        match self.make_plan(self.flags, self.budget) {
+        match self.plan_anew(self.flags, self.budget) {
             Err(error @ BindErrorKind::TooBig(_)) => self.copy_window(error),
             planned => planned,
         }

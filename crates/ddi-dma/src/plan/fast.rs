@@ -12,7 +12,7 @@ use crate::object::{Cookie, Extent, PageList, View};
 const CAREFUL: u64 = 1 << 62;
 
 /// Writes the object's cookies and returns its length, or `None` where it needs more than merging neighbours.
-#[inline]
+#[inline(always)]
 pub(super) fn merge(view: View<'_>, engine: &Engine, cookies: &mut Vec<Cookie>) -> Option<u64> {
     let length = match view {
         View::Pages(list) => match list.pages {

@@ -262,7 +262,7 @@ impl Plan {
     /// # Errors
     ///
     /// [`PlanError`]; the plan is then empty.
-    #[inline]
+    #[inline(always)]
     pub fn make(
         &mut self,
         view: View<'_>,
