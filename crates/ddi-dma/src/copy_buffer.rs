@@ -135,7 +135,12 @@ impl CopyBuffer {
 
     /// Gives the runs that idle handles keep back to the nexus; returns their bytes.
     pub(crate) fn reclaim_idle(&self) -> u64 {
-        self.gate.change(|pool| pool.reclaim(u64::MAX))
+        self.gate.change(|pool| pool.reclaim(u64::MAX, None))
+    }
+
+    /// Gives the runs that other handles than the slot's keep back to the nexus; returns their bytes.
+    pub(crate) fn reclaim_others(&self, slot: &RunSlot) -> u64 {
+        self.gate.change(|pool| pool.reclaim(u64::MAX, Some(slot)))
     }
 
     /// Gives a run back to the nexus, which takes it away from devices.
@@ -155,7 +160,7 @@ impl Pool {
     fn take(&mut self, size: u64, attr: &DmaAttr) -> Result<NexusMemory, Refusal> {
         let free = self.limit.saturating_sub(self.taken);
         if free < size {
-            self.reclaim(size - free);
+            self.reclaim(size - free, None);
         }
         if self.limit.saturating_sub(self.taken) < size {
             let shortage = self.shortage(size);
@@ -167,7 +172,7 @@ impl Pool {
         let fresh = MemRequest { size, align: attr.align, seg: attr.seg, attr };
         let run = self.nexus.alloc(&fresh).or_else(|shortage| {
             // The nexus may be short because of what idle handles keep.
-            if self.reclaim(u64::MAX) == 0 { Err(shortage) } else { self.nexus.alloc(&fresh) }
+            if self.reclaim(u64::MAX, None) == 0 { Err(shortage) } else { self.nexus.alloc(&fresh) }
         });
         let refusal = if comes_back { Refusal::Later } else { Refusal::Never };
         let run = run.map_err(refusal)?;
@@ -185,8 +190,9 @@ impl Pool {
     }
 
     /// Frees idle runs until `wanted` bytes are found or none is left; returns what was found.
-    fn reclaim(&mut self, wanted: u64) -> u64 {
-        let slots: Vec<Arc<RunSlot>> = self.slots.iter().filter_map(Weak::upgrade).collect();
+    fn reclaim(&mut self, wanted: u64, except: Option<&RunSlot>) -> u64 {
+        let mut slots: Vec<Arc<RunSlot>> = self.slots.iter().filter_map(Weak::upgrade).collect();
+        slots.retain(|slot| !except.is_some_and(|kept| core::ptr::eq(&**slot, kept)));
         let mut found = 0;
         for slot in slots {
             if found >= wanted {

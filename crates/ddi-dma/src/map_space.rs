@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use portable_atomic::{AtomicU64, Ordering};
 
-use crate::copy_buffer::CopyBuffer;
+use crate::copy_buffer::{CopyBuffer, RunSlot};
 use crate::error::{Resource, Shortage};
 use crate::nexus::{MapId, MapRequest, Nexus};
 use crate::object::Extent;
@@ -23,23 +23,24 @@ impl MapSpace {
         MapSpace { nexus, out }
     }
 
-    /// Maps something. The nexus may be short only because of what idle handles keep for copying.
+    /// Maps something. The nexus may be short only because of what other handles keep for copying.
     pub(crate) fn map(
         &mut self,
         request: &MapRequest<'_>,
-        copy_buffer: &CopyBuffer,
+        (copy_buffer, slot): (&CopyBuffer, &RunSlot),
         bus: &mut Vec<Extent>,
     ) -> Result<MapId, Refusal> {
         // Looked at first: what comes back meanwhile was worth waiting for.
         let comes_back = self.out.load(Ordering::Acquire) > 0;
         bus.clear();
-        let mapped = self.nexus.map(request, bus).or_else(|shortage| match copy_buffer.reclaim_idle() {
-            0 => Err(shortage),
-            _ => {
-                bus.clear();
-                self.nexus.map(request, bus)
-            }
-        });
+        let mapped =
+            self.nexus.map(request, bus).or_else(|shortage| match copy_buffer.reclaim_others(slot) {
+                0 => Err(shortage),
+                _ => {
+                    bus.clear();
+                    self.nexus.map(request, bus)
+                }
+            });
         match mapped {
             Ok(map) => {
                 self.out.fetch_add(1, Ordering::AcqRel);
@@ -70,12 +71,12 @@ impl MapSpace {
         &mut self,
         before: MapId,
         request: &MapRequest<'_>,
-        copy_buffer: &CopyBuffer,
+        (copy_buffer, slot): (&CopyBuffer, &RunSlot),
         bus: &mut Vec<Extent>,
     ) -> Result<MapId, Refusal> {
         // SAFETY: the caller's promise.
         unsafe { self.unmap(before) };
-        self.map(request, copy_buffer, bus)
+        self.map(request, (copy_buffer, slot), bus)
     }
 }
 

@@ -126,7 +126,18 @@ impl<O: DmaObject> Bound<O> {
         before: Option<MapId>,
     ) -> Result<(), Refusal> {
         let Bound {
-            object, slide, isolation, engine, device, mapped, map, map_ticket, direction, flags, ..
+            object,
+            slide,
+            isolation,
+            engine,
+            device,
+            slot,
+            mapped,
+            map,
+            map_ticket,
+            direction,
+            flags,
+            ..
         } = self;
         let Some(object) = object else { return Ok(()) };
         let view = match slide {
@@ -145,7 +156,7 @@ impl<O: DmaObject> Bound<O> {
         };
         let redzone = if flags.contains(BindFlags::REDZONE) { Redzone::Yes } else { Redzone::No };
         let request = MapRequest { view, attr: engine.attr(), direction: *direction, redzone };
-        let (space, runs) = (&device.bus.map_space, &device.bus.copy_buffer);
+        let (space, runs) = (&device.bus.map_space, (&device.bus.copy_buffer, &**slot));
         let asked = request.view.length().unwrap_or(u64::MAX);
         if asked == 0 {
             // Nothing but partial pages.
@@ -215,7 +226,11 @@ impl<O: DmaObject> Bound<O> {
             self.device.bus.copy_buffer.keep(&self.slot, run);
         }
         // Nobody else gets what the window before had: both happen under one lock.
-        self.map_window(range, patience, before)?;
+        if self.map_window(range.clone(), patience, before).is_err() {
+            // The run that is kept may take the space that is short.
+            self.device.bus.copy_buffer.close_slot(&self.slot);
+            self.map_window(range, patience, None)?;
+        }
         self.plan_window()?;
         match self.take_run(self.flags, patience) {
             Err(error) if self.map.is_some() && error.shortage().is_some() => {
