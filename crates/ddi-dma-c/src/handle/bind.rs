@@ -22,6 +22,9 @@ use crate::misuse::misuse;
 use crate::node::Node;
 use crate::waitfp::waiting;
 
+/// What a refusal is of, by whichever function.
+const BIND: &str = "bind";
+
 /// Binds memory at an address (`ddi_dma_addr_bind_handle(9F)`).
 ///
 /// # Safety
@@ -48,25 +51,25 @@ pub unsafe extern "C" fn ddi_dma_addr_bind_handle(
         other => {
             handle.set_state(other);
             let text = "something is bound to the handle: call ddi_dma_unbind_handle first";
-            return handle.refused(ME, text, DDI_DMA_INUSE);
+            return handle.refused(BIND, text, DDI_DMA_INUSE);
         }
     };
     // SAFETY: nothing is bound; the memory stays, and the driver keeps away from it (the caller's duties).
     let described = unsafe { describe(&mut handle.place, &handle.node, addr.expose_provenance(), len) };
     if let Err(error) = described {
         handle.set_state(State::Idle(idle));
-        return handle.refused(ME, error, DDI_DMA_NOMAPPING);
+        return handle.refused(BIND, error, DDI_DMA_NOMAPPING);
     }
     let Some(direction) = DIRECTIONS[(flags & (DDI_DMA_READ | DDI_DMA_WRITE)) as usize] else {
         handle.set_state(State::Idle(idle));
         let text = "the flags say neither DDI_DMA_READ nor DDI_DMA_WRITE: say which way the bytes go";
-        return handle.refused(ME, text, DDI_DMA_NOMAPPING);
+        return handle.refused(BIND, text, DDI_DMA_NOMAPPING);
     };
     let wait = waiting(&handle.node, waitfp, arg, &mut handle.last_callback, || rest.rest(), ME);
     let bind_flags = bind_flags(&handle.node, flags);
     let flight = match idle.bind(handle.place.object(), direction, bind_flags, wait) {
         Ok(binding) => binding.start(),
-        Err(error) => return handle.not_bound(error, ME),
+        Err(error) => return handle.not_bound(error),
     };
     let cookies = flight.current_window().map_or(&[][..], |window| window.cookies());
     // SAFETY: each is NULL or valid (the caller's duty).
@@ -124,7 +127,7 @@ pub unsafe extern "C" fn ddi_dma_buf_bind_handle(
     let (address, length) = match described {
         Ok(described) => described,
         Err(error) => {
-            last_error::note(format_args!("{ME}: {}: {error}", node.name));
+            last_error::note(format_args!("{BIND}: {}: {error}", node.name));
             return DDI_DMA_NOMAPPING;
         }
     };
@@ -159,12 +162,12 @@ pub extern "C" fn ddi_dma_unbind_handle(handle: *mut DmaHandleRef) -> c_int {
 impl CHandle {
     /// Takes a handle back that did not bind, and gives the code.
     #[cold]
-    fn not_bound(&mut self, error: BindError<ObjectRef>, function: &str) -> c_int {
+    fn not_bound(&mut self, error: BindError<ObjectRef>) -> c_int {
         let kind = error.kind();
         self.set_state(State::Idle(error.into_parts().0));
         // SAFETY: nothing is bound.
         unsafe { self.place.clear() };
-        self.refused(function, kind, code(&kind))
+        self.refused(BIND, kind, code(&kind))
     }
 
     /// Keeps the text of a refusal, and gives its code.

@@ -55,7 +55,6 @@ pub unsafe extern "C" fn ddi_dma_getwin(
 ) -> c_int {
     let mut handle = of(handle, "ddi_dma_getwin");
     let handle = &mut *handle;
-    handle.rewind();
     let Some(flight) = handle.bound() else {
         last_error::note("ddi_dma_getwin: nothing is bound to the handle");
         return DDI_FAILURE;
@@ -83,5 +82,6 @@ pub unsafe extern "C" fn ddi_dma_getwin(
             ccountp.write(cookies.len() as c_uint);
         }
     }
+    handle.rewind();
     DDI_SUCCESS
 }
