@@ -93,8 +93,8 @@ impl SoftInterrupts {
 
     /// Waits until nothing is left to do.
     pub(crate) fn settle(&self) {
-        let idle = |queue: &mut Queue| !queue.work.is_empty() || queue.running == Running::Yes;
-        drop(self.changed.wait_while(self.queue(), idle).unwrap_or_else(PoisonError::into_inner));
+        let busy = |queue: &mut Queue| !queue.work.is_empty() || queue.running == Running::Yes;
+        drop(self.changed.wait_while(self.queue(), busy).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Does what is left, and ends the thread.
