@@ -26,6 +26,21 @@ fn codes_cookies_and_windows_are_those_of_the_manual() {
 }
 
 #[test]
+fn threads_share_what_is_short() {
+    let program = Compile::test("handle_threads").program();
+    let devices = [
+        "sim:isa-disk?copy_buffer=8K",
+        "sim:isa-disk?copy_buffer=16K",
+        "sim:sbus-disk?dvma=32K",
+        "sim:pci-disk?iommu=on&dvma=16K",
+    ];
+    for device in devices {
+        program.run(&[device, "1000"]).expect_success();
+        program.valgrind(&[device, "20"]).expect_success();
+    }
+}
+
+#[test]
 fn mistakes_with_handles_end_in_a_message() {
     let program = Compile::test("handle_misuse").program();
     let told = |mistake: &str, start: &str, end: &str| {
