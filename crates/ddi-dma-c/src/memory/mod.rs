@@ -52,10 +52,11 @@ pub(crate) unsafe fn describe(
     address: usize,
     length: usize,
 ) -> Result<(), Box<NoObject>> {
-    if place.is_at(address, length) {
+    // SAFETY: the caller's duties are the same.
+    if place.is_at(address, length) || unsafe { place.describe_again(node.instance, address, length) } {
         return Ok(());
     }
-    // SAFETY: the caller's duties are the same.
+    // SAFETY: as above.
     unsafe { look_up(place, node, address, length) }
 }
 
@@ -69,9 +70,7 @@ unsafe fn look_up(
     address: usize,
     length: usize,
 ) -> Result<(), Box<NoObject>> {
-    // SAFETY: the caller's duties are the same.
-    if unsafe { place.describe_again(node.instance, address, length) } || (address == 0 && place.has_pieces())
-    {
+    if address == 0 && place.has_pieces() {
         return Ok(());
     }
     let start = check(address, length)?;

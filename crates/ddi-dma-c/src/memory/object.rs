@@ -91,7 +91,7 @@ impl Place {
     /// # Safety
     ///
     /// Nothing is bound (rule 2).
-    #[inline(never)]
+    #[inline(always)]
     pub(super) unsafe fn describe_again(&mut self, instance: i32, address: usize, length: usize) -> bool {
         // SAFETY: the place has it (rule 1), and nobody else looks at it now (the caller's duty).
         let object = unsafe { self.0.as_mut() };
