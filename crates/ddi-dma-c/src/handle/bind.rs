@@ -62,6 +62,8 @@ pub unsafe extern "C" fn ddi_dma_addr_bind_handle(
     }
     let Some(direction) = DIRECTIONS[(flags & (DDI_DMA_READ | DDI_DMA_WRITE)) as usize] else {
         handle.set_state(State::Idle(idle));
+        // SAFETY: nothing is bound.
+        unsafe { handle.place.clear() };
         let text = "the flags say neither DDI_DMA_READ nor DDI_DMA_WRITE: say which way the bytes go";
         return handle.refused(BIND, text, DDI_DMA_NOMAPPING);
     };

@@ -22,7 +22,7 @@ pub(super) struct Object {
     /// Where the CPU finds it.
     start: *mut u8,
     kind: Kind,
-    /// The region that it is, or was the last time that it was any.
+    /// The region that it is a part of, if it is of one; kept when it is unbound, for the next bind.
     region: Option<Arc<Region>>,
 }
 
@@ -133,7 +133,7 @@ impl Place {
         let object = unsafe { self.0.as_mut() };
         let address = start.addr().get() as u64;
         (object.extent, object.start) = (Extent { address, size: length as u64 }, start.as_ptr());
-        object.kind = Kind::Run;
+        (object.kind, object.region) = (Kind::Run, None);
     }
 
     /// Describes memory of the process that was lent to a simulated machine.
@@ -145,7 +145,7 @@ impl Place {
         // SAFETY: as in `describe_again`.
         let object = unsafe { self.0.as_mut() };
         (object.extent.size, object.start) = (lent.len(), lent.as_ptr().as_ptr());
-        object.kind = Kind::Lent(Box::new(lent));
+        (object.kind, object.region) = (Kind::Lent(Box::new(lent)), None);
     }
 
     /// Describes pieces.
@@ -156,7 +156,7 @@ impl Place {
     pub(crate) unsafe fn describe_pieces(&mut self, pieces: Box<Gathered>) {
         // SAFETY: as in `describe_again`.
         let object = unsafe { self.0.as_mut() };
-        object.kind = Kind::Gathered(pieces);
+        (object.kind, object.region) = (Kind::Gathered(pieces), None);
     }
 
     /// Gives up what was bound. A region is kept for the next bind.
@@ -262,10 +262,7 @@ unsafe impl DmaObject for ObjectRef {
     }
 
     fn nexus_memory(&self) -> Option<(&NexusMemory, u64)> {
-        let object = self.get();
-        // Other kinds may still name the region of an earlier bind, in which they do not lie.
-        let Kind::Private = object.kind else { return None };
-        let (region, offset) = object.of_region()?;
+        let (region, offset) = self.get().of_region()?;
         Some((region.nexus_memory()?, offset))
     }
 

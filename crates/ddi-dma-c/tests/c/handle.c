@@ -277,6 +277,53 @@ private_memory(void)
         DDI_FAILURE);
 }
 
+/* Memory that was bound before is free to go while other memory is bound by the same handle. */
+static void
+other_memory(void)
+{
+    static char plain[3000];
+    static ddi_device_acc_attr_t native = { DDI_DEVICE_ATTR_V0, DDI_NEVERSWAP_ACC, DDI_STRICTORDER_ACC, 0 };
+    char *simulated = ddi_dma_sim_alloc(dip, 3000);
+    ddi_acc_handle_t access;
+    caddr_t address;
+    size_t real;
+
+    CHECK(bind(simulated, 3000, DDI_DMA_READ), DDI_DMA_MAPPED);
+    CHECK(ddi_dma_unbind_handle(handle), DDI_SUCCESS);
+    CHECK(bind(plain, sizeof (plain), DDI_DMA_READ), DDI_DMA_MAPPED);
+    ddi_dma_sim_free(dip, simulated);
+    CHECK(ddi_dma_unbind_handle(handle), DDI_SUCCESS);
+
+    CHECK(ddi_dma_mem_alloc(handle, 3000, &native, DDI_DMA_STREAMING, DDI_DMA_SLEEP, NULL, &address, &real, &access),
+        DDI_SUCCESS);
+    CHECK(bind(address, 3000, DDI_DMA_READ), DDI_DMA_MAPPED);
+    CHECK(ddi_dma_unbind_handle(handle), DDI_SUCCESS);
+    CHECK(bind(plain, sizeof (plain), DDI_DMA_READ), DDI_DMA_MAPPED);
+    ddi_dma_mem_free(&access);
+    CHECK(ddi_dma_unbind_handle(handle), DDI_SUCCESS);
+}
+
+/* Pages that a refused bind named are not those of the next one. */
+static void
+refused_pages(void)
+{
+    char *mapped = map_pages(3, PROT_READ | PROT_WRITE);
+    void *apart[] = { mapped + 2 * PAGESIZE, mapped };
+    struct page *pages = ddi_dma_pages(apart, 2);
+    struct buf *bp = getrbuf(KM_SLEEP);
+
+    bp->b_flags |= B_PAGEIO | B_READ;
+    bp->b_pages = pages;
+    bp->b_bcount = 2 * PAGESIZE;
+    CHECK(ddi_dma_buf_bind_handle(handle, bp, 0, DDI_DMA_SLEEP, NULL, &cookie, &count), DDI_DMA_NOMAPPING);
+    CHECK(bind(NULL, 0, DDI_DMA_READ), DDI_DMA_NOMAPPING);
+    CHECK(ddi_dma_buf_bind_handle(handle, bp, DDI_DMA_READ, DDI_DMA_SLEEP, NULL, &cookie, &count), DDI_DMA_MAPPED);
+    CHECK(ddi_dma_unbind_handle(handle), DDI_SUCCESS);
+    freerbuf(bp);
+    ddi_dma_pages_free(pages);
+    unmap_pages(mapped, 3);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -300,6 +347,8 @@ main(int argc, char **argv)
     reads();
     one_list();
     private_memory();
+    other_memory();
+    refused_pages();
     ddi_dma_statistics(dip, &statistics);
     CHECK(statistics.quarantined_bytes, 0);
     ddi_dma_sim_free(dip, memory);
