@@ -27,3 +27,4 @@ mod node;
 mod sunos41;
 mod table;
 mod waitfp;
+mod worker;

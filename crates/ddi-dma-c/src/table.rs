@@ -7,7 +7,6 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -84,13 +83,13 @@ impl<T: Send, const KIND: u32> Table<T, KIND> {
     }
 
     /// Keeps a value; `None`, and the value dropped, where there are too many already.
-    pub(crate) fn insert(&'static self, value: T) -> Option<Handle<T>> {
+    pub(crate) fn insert(&'static self, value: T) -> Option<Handle> {
         let (index, generation) = self.take_slot()?;
         let slot = self.slots.get(index as usize)?;
         // SAFETY: the slot was taken from those that are free, and no handle of it is good yet: nobody else looks.
         unsafe { *slot.value.get() = Some(Box::new(value)) };
         slot.state.store(generation, Ordering::Release);
-        Some(Handle::new(u64::from(generation) << 32 | u64::from(KIND << KIND_SHIFT | index)))
+        Some(Handle(u64::from(generation) << 32 | u64::from(KIND << KIND_SHIFT | index)))
     }
 
     /// The value of a handle; whoever else asks for it spins meanwhile.
@@ -250,24 +249,17 @@ impl<T> Drop for Guard<T> {
 }
 
 /// What C holds.
-pub(crate) struct Handle<T> {
-    value: u64,
-    of: PhantomData<fn() -> T>,
-}
+pub(crate) struct Handle(u64);
 
-impl<T> Handle<T> {
-    fn new(value: u64) -> Self {
-        Handle { value, of: PhantomData }
-    }
-
+impl Handle {
     #[cfg(test)]
     fn value(&self) -> u64 {
-        self.value
+        self.0
     }
 
     /// The handle as C's pointer type.
     pub(crate) fn pointer<P>(&self) -> *mut P {
-        ptr::without_provenance_mut(self.value as usize)
+        ptr::without_provenance_mut(self.0 as usize)
     }
 }
 

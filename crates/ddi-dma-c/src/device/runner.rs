@@ -2,13 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 
-use ddi_dma::{Platform, Threads};
 use ddi_dma_sim::Stepped;
 
 use super::line::{Answer, Effect, Line, Served};
 use super::model::Model;
+use crate::worker::{Started, Worker};
 
 /// Lets a device run whenever somebody has touched it. The thread starts with the first touch.
 pub(super) struct Runner {
@@ -26,9 +25,7 @@ struct State {
     /// How many touches there were when the device was last let run.
     seen: u64,
     phase: Phase,
-    thread: Server,
-    /// The number of the thread.
-    number: Option<u64>,
+    thread: Worker,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -37,15 +34,6 @@ enum Phase {
     #[default]
     Resting,
     Running,
-}
-
-#[derive(Default)]
-enum Server {
-    #[default]
-    NotStarted,
-    Started(JoinHandle<()>),
-    /// The device was closed.
-    Stopped,
 }
 
 impl Runner {
@@ -66,14 +54,11 @@ impl Runner {
     pub(super) fn touch(self: &Arc<Self>) {
         let mut state = self.state();
         self.touches.fetch_add(1, Ordering::Relaxed);
-        if matches!(state.thread, Server::NotStarted) {
-            let me = Arc::clone(self);
-            match thread::Builder::new().name("device".into()).spawn(move || me.serve()) {
-                Ok(thread) => state.thread = Server::Started(thread),
-                Err(error) => eprintln!(
-                    "WARNING: the simulated device cannot run, since the system gives no thread: {error}; the next access of a register tries again"
-                ),
-            }
+        let me = Arc::clone(self);
+        if let Err(error) = state.thread.start("device", move || me.serve()) {
+            eprintln!(
+                "WARNING: the simulated device cannot run, since the system gives no thread: {error}; the next access of a register tries again"
+            );
         }
         drop(state);
         self.changed.notify_all();
@@ -91,7 +76,7 @@ impl Runner {
     /// far.
     pub(super) fn settle(&self) -> u64 {
         let busy = |state: &mut State| {
-            let due = state.seen != self.touches() && matches!(state.thread, Server::Started(_));
+            let due = state.seen != self.touches() && matches!(state.thread, Worker::Started(_));
             due || state.phase == Phase::Running
         };
         let state = self.changed.wait_while(self.state(), busy).unwrap_or_else(PoisonError::into_inner);
@@ -108,21 +93,13 @@ impl Runner {
     /// Ends the thread; what the device does stays where it is.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
-        let mut state = self.state();
-        let (before, number) = (std::mem::replace(&mut state.thread, Server::Stopped), state.number);
-        drop(state);
+        let started = self.state().thread.stop();
         self.changed.notify_all();
-        if let Server::Started(thread) = before
-            && number != Some(Threads.current())
-        {
-            // It does not unwind: what it calls are functions of C.
-            let _ = thread.join();
-        }
+        started.into_iter().for_each(Started::join);
     }
 
     fn serve(&self) {
         let mut state = self.state();
-        state.number = Some(Threads.current());
         while !self.stopped.load(Ordering::Relaxed) {
             let touches = self.touches();
             if state.seen == touches {

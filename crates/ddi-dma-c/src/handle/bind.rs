@@ -2,11 +2,11 @@
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
-use std::sync::Arc;
 
 use ddi_dma::plan::PlanError;
 use ddi_dma::{BindError, BindErrorKind, BindFlags, Direction};
 
+use super::cookies::give_first;
 use super::{CHandle, DmaHandleRef, State, of};
 use crate::abi::buf::buf;
 use crate::abi::ddi_dma_cookie_t;
@@ -75,14 +75,7 @@ pub unsafe extern "C" fn ddi_dma_addr_bind_handle(
     };
     let cookies = flight.current_window().map_or(&[][..], |window| window.cookies());
     // SAFETY: each is NULL or valid (the caller's duty).
-    unsafe {
-        if let (false, Some(cookie)) = (cookiep.is_null(), cookies.first()) {
-            cookiep.write(cookie.into());
-        }
-        if !ccountp.is_null() {
-            ccountp.write(cookies.len() as c_uint);
-        }
-    }
+    unsafe { give_first(cookies, cookiep, ccountp) };
     let many = flags & DDI_DMA_PARTIAL != 0 && flight.window_count() > 1;
     handle.flags = flags;
     handle.set_state(State::Bound(flight));
@@ -110,28 +103,19 @@ pub unsafe extern "C" fn ddi_dma_buf_bind_handle(
     if bp.is_null() {
         misuse!(ME, "bp is NULL: give the buf to transfer");
     }
-    let node = Arc::clone(&of(handle, ME).node);
+    // A mistake is told in the name of this function.
+    drop(of(handle, ME));
     // SAFETY: a buf (the caller's duty).
-    let found = unsafe { pieces_of(bp) }.map_err(|text| Box::new(NoObject::Pieces(text)));
-    let described = match found {
-        Ok(Pieces::One { address, length }) => Ok((address, length)),
-        // SAFETY: the memory stays, and the driver keeps away from it (the caller's duties).
-        Ok(Pieces::Many(pieces)) => unsafe { gather(&node, &pieces) }.map(|pieces| {
-            let mut handle = of(handle, ME);
-            if let State::Idle(_) = handle.state {
-                // SAFETY: nothing is bound.
-                unsafe { handle.place.describe_pieces(pieces) };
+    let (address, length) = match unsafe { pieces_of(bp) } {
+        Ok(Pieces::One { address, length }) => (address, length),
+        Ok(Pieces::Many(pieces)) => {
+            // SAFETY: the memory stays, and the driver keeps away from it (the caller's duties).
+            match unsafe { of(handle, ME).gather(&pieces) } {
+                Ok(()) => (0, 0),
+                Err(error) => return of(handle, ME).refused(BIND, error, DDI_DMA_NOMAPPING),
             }
-            (0, 0)
-        }),
-        Err(error) => Err(error),
-    };
-    let (address, length) = match described {
-        Ok(described) => described,
-        Err(error) => {
-            last_error::note(format_args!("{BIND}: {}: {error}", node.name));
-            return DDI_DMA_NOMAPPING;
         }
+        Err(text) => return of(handle, ME).refused(BIND, text, DDI_DMA_NOMAPPING),
     };
     let addr = ptr::with_exposed_provenance_mut(address);
     // SAFETY: the caller's duties are the same.
@@ -162,6 +146,21 @@ pub extern "C" fn ddi_dma_unbind_handle(handle: *mut DmaHandleRef) -> c_int {
 }
 
 impl CHandle {
+    /// Describes pieces of memory, to be bound next, where nothing is bound.
+    ///
+    /// # Safety
+    ///
+    /// That of [`gather`].
+    unsafe fn gather(&mut self, pieces: &[(usize, usize)]) -> Result<(), Box<NoObject>> {
+        // SAFETY: the caller's duties are the same.
+        let pieces = unsafe { gather(&self.node, pieces) }?;
+        if let State::Idle(_) = self.state {
+            // SAFETY: nothing is bound.
+            unsafe { self.place.describe_pieces(pieces) };
+        }
+        Ok(())
+    }
+
     /// Takes a handle back that did not bind, and gives the code.
     #[cold]
     fn not_bound(&mut self, error: BindError<ObjectRef>) -> c_int {

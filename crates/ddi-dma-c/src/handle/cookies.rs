@@ -3,9 +3,29 @@
 use std::ffi::c_uint;
 use std::ptr;
 
+use ddi_dma::Cookie;
+
 use super::{CHandle, DmaHandleRef, of};
 use crate::abi::ddi_dma_cookie_t;
 use crate::misuse::misuse;
+
+/// Gives C the first of the current window's cookies, and how many there are.
+///
+/// # Safety
+///
+/// `cookiep` and `ccountp` are each NULL or valid for writing.
+#[inline(always)]
+pub(super) unsafe fn give_first(cookies: &[Cookie], cookiep: *mut ddi_dma_cookie_t, ccountp: *mut c_uint) {
+    // SAFETY: each is NULL or valid (the caller's duty).
+    unsafe {
+        if let (false, Some(cookie)) = (cookiep.is_null(), cookies.first()) {
+            cookiep.write(cookie.into());
+        }
+        if !ccountp.is_null() {
+            ccountp.write(cookies.len() as c_uint);
+        }
+    }
+}
 
 /// Gives the next cookie of the current window (`ddi_dma_nextcookie(9F)`).
 ///

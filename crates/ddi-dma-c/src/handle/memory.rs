@@ -38,7 +38,6 @@ pub unsafe extern "C" fn ddi_dma_mem_alloc(
         misuse!(ME, "kaddrp, real_length or handlep is NULL: there is nowhere to put the result");
     }
     let mut handle = of(handle, ME);
-    let mut last_callback = mem::take(&mut handle.last_callback);
     // SAFETY: NULL or access attributes (the caller's duty).
     let attr = match unsafe { accattrp.as_ref() }.map(ddi_device_acc_attr_t::attr) {
         Some(Ok(attr)) => attr,
@@ -49,6 +48,7 @@ pub unsafe extern "C" fn ddi_dma_mem_alloc(
         0 => MemoryUse::Streaming,
         _ => MemoryUse::Consistent,
     };
+    let mut last_callback = mem::take(&mut handle.last_callback);
     let wait = waiting(&handle.node, waitfp, arg, &mut last_callback, || handle.rest(), ME);
     let allocated = handle.alloc_memory(length as u64, usage, attr, wait);
     handle.last_callback = last_callback;

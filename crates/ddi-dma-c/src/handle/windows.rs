@@ -2,6 +2,7 @@
 
 use std::ffi::{c_int, c_uint};
 
+use super::cookies::give_first;
 use super::{DmaHandleRef, of};
 use crate::abi::ddi_dma_cookie_t;
 use crate::codes::{DDI_DMA_PARTIAL, DDI_FAILURE, DDI_SUCCESS};
@@ -75,12 +76,7 @@ pub unsafe extern "C" fn ddi_dma_getwin(
         if !lenp.is_null() {
             lenp.write((range.end - range.start) as usize);
         }
-        if let (false, Some(cookie)) = (cookiep.is_null(), cookies.first()) {
-            cookiep.write(cookie.into());
-        }
-        if !ccountp.is_null() {
-            ccountp.write(cookies.len() as c_uint);
-        }
+        give_first(cookies, cookiep, ccountp);
     }
     handle.rewind();
     DDI_SUCCESS

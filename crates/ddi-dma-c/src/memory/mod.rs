@@ -35,8 +35,6 @@ pub(crate) enum NoObject {
     Overrun { address: usize, length: usize, start: usize, end: usize },
     #[error("the simulated machine cannot stand in for the memory: {0}")]
     Lend(#[from] ddi_dma_sim::MemoryError),
-    #[error("{0}")]
-    Pieces(String),
 }
 
 /// Describes memory at an address, for a device; pieces that were described beforehand stay where the address is NULL.

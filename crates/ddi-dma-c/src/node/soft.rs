@@ -6,9 +6,10 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::thread::{self, JoinHandle};
 
 use ddi_dma::{Platform, Serves, Threads};
+
+use crate::worker::{Started, Worker};
 
 /// In which context a thread runs, as the DDI's manual pages distinguish them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +51,7 @@ struct Queue {
     work: VecDeque<Work>,
     /// Whether a piece of work runs now.
     running: Running,
-    thread: Server,
-    /// The thread's number, when it runs.
-    number: Option<u64>,
+    thread: Worker,
 }
 
 #[derive(Default, PartialEq, Eq)]
@@ -62,28 +61,16 @@ enum Running {
     Yes,
 }
 
-#[derive(Default)]
-enum Server {
-    #[default]
-    NotStarted,
-    Started(JoinHandle<()>),
-    /// The device was closed.
-    Stopped,
-}
-
 impl SoftInterrupts {
     /// Has something done soon. Once the device is closed, it is done at once.
     pub(crate) fn push(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) {
         let mut queue = self.queue();
-        if matches!(queue.thread, Server::NotStarted) {
-            let me = Arc::clone(self);
-            match thread::Builder::new().name("soft interrupts".into()).spawn(move || me.serve()) {
-                Ok(thread) => queue.thread = Server::Started(thread),
-                // No thread is to be had: better called by the wrong thread than never.
-                Err(_) => queue.thread = Server::Stopped,
-            }
+        let me = Arc::clone(self);
+        if queue.thread.start("soft interrupts", move || me.serve()).is_err() {
+            // No thread is to be had: better called by the wrong thread than never.
+            queue.thread = Worker::Stopped;
         }
-        if matches!(queue.thread, Server::Stopped) {
+        if matches!(queue.thread, Worker::Stopped) {
             drop(queue);
             return enter(Context::Interrupt, work);
         }
@@ -99,25 +86,16 @@ impl SoftInterrupts {
 
     /// Does what is left, and ends the thread.
     pub(crate) fn stop(&self) {
-        let mut queue = self.queue();
-        let before = std::mem::replace(&mut queue.thread, Server::Stopped);
-        let number = queue.number;
-        drop(queue);
+        let started = self.queue().thread.stop();
         self.changed.notify_all();
-        if let Server::Started(thread) = before
-            && number != Some(Threads.current())
-        {
-            // It does not unwind: what it calls are functions of C.
-            let _ = thread.join();
-        }
+        started.into_iter().for_each(Started::join);
     }
 
     fn serve(&self) {
-        self.queue().number = Some(Threads.current());
         loop {
             let mut queue = self.queue();
             let Some(work) = queue.work.pop_front() else {
-                if matches!(queue.thread, Server::Stopped) {
+                if matches!(queue.thread, Worker::Stopped) {
                     return;
                 }
                 drop(self.changed.wait(queue));

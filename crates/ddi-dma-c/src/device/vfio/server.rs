@@ -2,13 +2,13 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ddi_dma::{Interrupt, Platform, Threads, TimedOut};
+use ddi_dma::{Interrupt, TimedOut};
 use ddi_dma_vfio::EventInterrupt;
 
 use crate::device::line::{Answer, Effect, Line, Served};
+use crate::worker::Started;
 
 /// How long the thread rests at a time. Whatever it is to do wakes it.
 const REST: Duration = Duration::from_secs(3600);
@@ -16,7 +16,7 @@ const REST: Duration = Duration::from_secs(3600);
 /// The thread, and how it is told what to do.
 pub(super) struct Server {
     shared: Arc<Shared>,
-    thread: JoinHandle<()>,
+    thread: Started,
 }
 
 struct Shared {
@@ -31,8 +31,6 @@ struct State {
     /// How often somebody added a handler.
     added: u64,
     life: Life,
-    /// The number of the thread.
-    number: Option<u64>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +50,7 @@ impl Server {
         let (state, changed) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { interrupt, line, state, changed });
         let me = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("interrupts".into()).spawn(move || me.serve())?;
+        let thread = Started::new("interrupts", move || me.serve())?;
         Ok(Server { shared, thread })
     }
 
@@ -64,22 +62,15 @@ impl Server {
 
     /// Ends the thread. No handler runs afterwards, but one that calls this.
     pub(super) fn stop(self) {
-        let mut state = self.shared.state();
-        state.life = Life::Stopped;
-        let number = state.number;
-        drop(state);
+        self.shared.state().life = Life::Stopped;
         self.shared.changed.notify_all();
         self.shared.interrupt.raise();
-        if number != Some(Threads.current()) {
-            // It does not unwind: what it calls are functions of C.
-            let _ = self.thread.join();
-        }
+        self.thread.join();
     }
 }
 
 impl Shared {
     fn serve(&self) {
-        self.state().number = Some(Threads.current());
         loop {
             let mut added = self.state().added;
             let raised = self.interrupt.wait(REST);
